@@ -1,0 +1,106 @@
+/*
+ * libevent 2.1 has no hook before polling (evwatch came with 2.2). An event that is activated inside a callback runs
+ * behind those that are active already and before the next poll: that is the end of the round. Left-over work must not
+ * use the same way, or sockets would starve: a timer of 0 ms comes after the next poll.
+ */
+#include "base/turn.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+TAILQ_HEAD(task_queue, turn_task);
+
+struct turn {
+    struct event *end_of_round; /* made active by hand */
+    struct event *next_round;   /* a timer of 0 ms */
+    struct task_queue stages[TURN_STAGES];
+    unsigned run_budget;
+    bool armed, running;
+};
+
+static bool has_work(const struct turn *turn) {
+    for (int i = 0; i < TURN_STAGES; i++)
+        if (!TAILQ_EMPTY(&turn->stages[i]))
+            return true;
+    return false;
+}
+
+static struct turn_task *take(struct turn *turn, enum turn_stage stage) {
+    struct turn_task *task = TAILQ_FIRST(&turn->stages[stage]);
+    if (task) {
+        TAILQ_REMOVE(&turn->stages[stage], task, link);
+        task->queued = false;
+    }
+    return task;
+}
+
+static void run_turn(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct turn *turn = arg;
+    struct turn_task *task;
+    turn->armed = false;
+    turn->running = true;
+    for (unsigned n = 0; n < turn->run_budget && (task = take(turn, TURN_RUN)); n++)
+        task->run(task);
+    /* A flush may fail and close, a reap may queue no more than its like: both stages are finite. */
+    while ((task = take(turn, TURN_FLUSH)))
+        task->run(task);
+    while ((task = take(turn, TURN_REAP)))
+        task->run(task);
+    turn->running = false;
+    if (has_work(turn)) {
+        static const struct timeval now = {0, 0};
+        turn->armed = true;
+        event_add(turn->next_round, &now);
+    }
+}
+
+struct turn *turn_new(struct event_base *base, unsigned run_budget) {
+    struct turn *turn = calloc(1, sizeof *turn);
+    if (!turn)
+        return NULL;
+    for (int i = 0; i < TURN_STAGES; i++)
+        TAILQ_INIT(&turn->stages[i]);
+    turn->run_budget = run_budget;
+    turn->end_of_round = event_new(base, -1, 0, run_turn, turn);
+    turn->next_round = event_new(base, -1, 0, run_turn, turn);
+    if (!turn->end_of_round || !turn->next_round) {
+        turn_free(turn);
+        return NULL;
+    }
+    return turn;
+}
+
+void turn_free(struct turn *turn) {
+    if (!turn)
+        return;
+    struct turn_task *task;
+    turn->running = true; /* nothing is armed any more */
+    while ((task = take(turn, TURN_REAP)))
+        task->run(task);
+    if (turn->end_of_round)
+        event_free(turn->end_of_round);
+    if (turn->next_round)
+        event_free(turn->next_round);
+    free(turn);
+}
+
+void turn_add(struct turn *turn, enum turn_stage stage, struct turn_task *task) {
+    if (task->queued)
+        return;
+    task->queued = true;
+    task->stage = (unsigned char)stage;
+    TAILQ_INSERT_TAIL(&turn->stages[stage], task, link);
+    if (!turn->armed && !turn->running) {
+        turn->armed = true;
+        event_active(turn->end_of_round, EV_TIMEOUT, 0);
+    }
+}
+
+void turn_remove(struct turn *turn, struct turn_task *task) {
+    if (!task->queued)
+        return;
+    TAILQ_REMOVE(&turn->stages[task->stage], task, link);
+    task->queued = false;
+}
