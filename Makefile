@@ -197,7 +197,7 @@ $(B)/libsupport.a: $(SUPPORT_OBJS) $(B)/.supportobjs
 define unit_layer
 $(B)/test/unit/$1/%_test: $(B)/test/unit/$1/%_test.o $(B)/libsupport.a $(call archives_upto,$1) $(B)/.ldflags
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(HM_LDFLAGS) $$(if $$(filter %_oom_test,$$@),$(WRAP_ALLOC)) -o $$@ $$< \
+	$$(Q)$$(CC) $$(HM_LDFLAGS) $$(if $$(filter %_oom_test,$$@),$$(WRAP_ALLOC)) -o $$@ $$< \
 		-Wl,--start-group $(B)/libsupport.a $(call archives_upto,$1) $(if $(filter etf,$(upto_$1)),$$(EI_LIB)) -Wl,--end-group \
 		$$(CMOCKA_LIBS) $$(EVENT_LIBS) $(if $(filter cli,$1),$$(EDIT_LIBS)) -ldl
 endef
