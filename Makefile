@@ -99,7 +99,7 @@ ldflags_fuzz := $(SANITIZE)
 CFLAGS ?= $(or $(flags_$(VARIANT)),$(flags_gcc))
 HM_CFLAGS = -std=gnu11 $(DEFS) $(WARN) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	-Iinclude -MMD -MP $(CFLAGS)
-HM_LDFLAGS = $(ldflags_$(VARIANT)) -pthread -Wl,--as-needed $(LDFLAGS)
+HM_LDFLAGS = $(ldflags_$(VARIANT)) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # clang before 18 does not know this one and says so, which -Werror makes fatal.
 ifneq ($(findstring clang,$(notdir $(CC))),)
@@ -255,8 +255,9 @@ fuzz-run-merge: fuzz-build
 
 # ---- programs against the public headers ----
 
-# The same sources twice: a program on the static library, and a module for `hermod start --load`.
-MODULE_CFLAGS = $(HM_CFLAGS) -Wno-unused-parameter
+# The same sources twice: a program on the static library, and a module for `hermod start --load`. With the visibility
+# that a user's own compiler call gives, or the entry point of a module could not be found.
+MODULE_CFLAGS = $(filter-out -fvisibility=hidden,$(HM_CFLAGS)) -Wno-unused-parameter
 $(B)/examples/%.o: examples/%.c $(B)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -276,28 +277,24 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$e)))
 .PHONY: examples
 examples: $(foreach e,$(EXAMPLES),$(B)/examples/$e/$e $(B)/examples/$e/$e.so) ## the programs of examples/, and each as a module for --load
 
-# The servers that the BEAM suites talk to in C: modules, one per file.
-NODE_MODULES := $(patsubst erlang_test_nodes/c_src/%.c,$(B)/erlang_test_nodes/%.so,$(wildcard erlang_test_nodes/c_src/*.c))
-$(B)/erlang_test_nodes/%.so: erlang_test_nodes/c_src/%.c $(B)/.flags $(B)/.ldflags
-	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(MODULE_CFLAGS) -shared $(HM_LDFLAGS) -o $@ $<
-
 # ---- suites on live nodes ----
 
-# What the runners of other folders get: the program, the folder its modules are in, and the variant.
-RUN_ENV = HERMOD='$(abspath $(PROGRAM))' HERMOD_BUILD='$(abspath $(B))' HERMOD_VARIANT='$(VARIANT)' CC='$(CC)'
+# What the runners of other folders get: the program, the folder of the examples and their modules, and the variant.
+RUN_ENV = HERMOD='$(abspath $(PROGRAM))' HERMOD_BUILD='$(abspath $(B))' HERMOD_VARIANT='$(VARIANT)'
+
+# The suites run against a BEAM peer too, which proves the suites; under a sanitizer that would prove nothing more.
+BEAM_PEER ?= all
 
 .PHONY: beam bench test asan clang
-beam: all examples $(NODE_MODULES) ## the ExUnit and Common Test suites, against this variant's program
-	@$(RUN_ENV) erlang_test_nodes/run
+beam: all examples ## the ExUnit and Common Test suites; S=chat runs one, BEAM_PEER=hermod skips the BEAM peer
+	@$(RUN_ENV) erlang_test_nodes/run $(BEAM_PEER) $(S)
 
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
 $(B)/test/bench/%: $(B)/test/bench/%.o $(B)/libhermod.a $(B)/.ldflags
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(HM_LDFLAGS) -o $@ $< $(B)/libhermod.a $(EVENT_LIBS) -ldl
 
-bench: all examples $(NODE_MODULES) $(BENCH) ## measure beside a BEAM in the same role
+bench: all examples $(BENCH) ## measure beside a BEAM in the same role
 	@$(RUN_ENV) test/bench/run
 
 test: ## install what the tests need, then unit tests, corpus replay and BEAM suites
@@ -310,13 +307,13 @@ test: ## install what the tests need, then unit tests, corpus replay and BEAM su
 asan: ## the same with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory VARIANT=asan unit
 	@$(MAKE) --no-print-directory VARIANT=asan fuzz-replay
-	@$(MAKE) --no-print-directory VARIANT=asan beam
+	@$(MAKE) --no-print-directory VARIANT=asan BEAM_PEER=hermod beam
 
 clang: ## build everything with clang, warnings being errors
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang everything
 
 .PHONY: everything
-everything: all unit-build fuzz-replay-build examples $(NODE_MODULES) $(BENCH)
+everything: all unit-build fuzz-replay-build examples $(BENCH)
 
 # ---- run, install ----
 
@@ -357,12 +354,20 @@ uninstall: ## remove what install put there
 check-install: ## install into a temporary directory and build the examples against that
 	@test/check-install '$(MAKE)'
 
+.PHONY: priv version
+priv: $(PROGRAM) ## the program as an Erlang application's priv file (rebar3 compile)
+	$(Q)mkdir -p priv
+	$(Q)cp -f $(PROGRAM) priv/hermod
+
+version:
+	@echo $(VERSION)
+
 .PHONY: bootstrap clean help
 bootstrap: ## install every package that building, testing and developing needs
 	@scripts/bootstrap dev
 
 clean: ## remove build/
-	rm -rf build _build
+	rm -rf build _build priv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-15s %s\n", t[1], $$2 }' Makefile
