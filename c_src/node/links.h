@@ -1,0 +1,29 @@
+/*
+ * node/links: links between a local process and any other, and the unlink protocol.
+ *
+ * State of each side: active or not, and the id of an unlink that was not acknowledged (erl_dist_protocol "New link protocol"; links to
+ * local processes need no ids). Sends the signals through route. One thread.
+ */
+#ifndef HM_NODE_LINKS_H
+#define HM_NODE_LINKS_H
+
+#include "node/process.h"
+
+struct peer;
+
+/* link/1 by a local process. */
+int links_add(hm_process *process, hm_pid other);
+int links_remove(hm_process *process, hm_pid other);
+/* Signals from a peer. */
+void links_on_link(hm_process *process, hm_pid from);
+void links_on_unlink(hm_process *process, hm_pid from);
+void links_on_unlink_ack(hm_process *process, hm_pid from, uint64_t id);
+/* The other side ended: is there an active link to it? Removes it. */
+bool links_on_exit(hm_process *process, hm_pid from);
+/* The process ends: tells all linked ones. */
+void links_on_end(hm_process *process, hm_term reason);
+/* The connection is gone: exit signals noconnection. */
+void links_on_peer_down(struct hm_node *node, struct peer *peer);
+void links_each(const hm_process *process, void (*each)(void *arg, hm_pid other), void *arg);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * node/node: the one struct that is passed down.
+ *
+ * Owns what all processes of one node share: tables, turn, dist, peers. Its parts belong to the files named beside them;
+ * others use their functions. Made by node_new (settings in), started and stopped by api/node_api.c. One thread.
+ *
+ * Up-calls to the layer above (otp): struct node_hooks.
+ */
+#ifndef HM_NODE_NODE_H
+#define HM_NODE_NODE_H
+
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/turn.h"
+#include "dist/channel.h"
+#include "dist/listener.h"
+#include "node/terms.h"
+#include <hermod/server.h>
+
+struct registry_entry;
+struct link;
+struct monitor;
+struct alias;
+struct peer;
+struct pool;
+struct spawn_request;
+
+struct node_hooks {
+    /* A peer asks for a process. Starts one (process_spawn) and stores its pid: 0. Otherwise a negative error; *refusal may name the
+     * atom of the answer ("notsup", "badopt", "system_limit"). The answer, link and monitor are made by node/spawn. */
+    int (*on_spawn)(struct hm_node *node, const struct spawn_request *request, hm_pid *pid, const char **refusal);
+};
+
+struct node_counters {
+    uint64_t messages_in, messages_out;       /* across connections */
+    uint64_t messages_local;
+    uint64_t mailbox_drops;                   /* over max_mailbox */
+    uint64_t processes_started;
+    uint64_t spawns_in, dead_letters;         /* to names and pids that are not there */
+    uint64_t reductions;                      /* messages handled */
+};
+
+struct node_cookie { /* per-peer cookies, reserved for erlang:set_cookie(Node, C) */
+    LIST_ENTRY(node_cookie) link;
+    const hm_node_name *peer;
+    char *text;
+};
+
+struct hm_node {
+    struct event_base *base;
+    struct log log;
+    struct turn *turn;
+    struct names *names;
+    struct dist dist;
+    const hm_node_name *name;
+    char *alive_name; /* the part before @ */
+    bool long_names, hidden, no_listen;
+    char *cookie;
+    struct mono started;
+    int64_t started_wall; /* seconds since the epoch */
+
+    /* process.c */
+    struct process_slot *slots;
+    uint32_t slot_count, slot_capacity, free_first, free_last, process_count, max_processes;
+    uint32_t max_mailbox;
+    hm_pid leader;  /* the default group leader, once otp started one; else HM_NO_PID */
+
+    struct registry_entry *registry; /* registry.c */
+    struct link *links;              /* links.c */
+    struct monitor *monitors;        /* monitors.c */
+    struct alias *aliases;           /* aliases.c */
+    struct peer *peers;              /* peers.c */
+    TAILQ_HEAD(, node_watch) watches; /* peers.c: who asked for nodeup, nodedown */
+    struct pool *pool;               /* pool.c: worker threads, made on first use */
+
+    uint64_t next_reference, next_unlink, next_timer;
+    const struct node_hooks *hooks; /* otp */
+    void *otp;                      /* otp's own things, freed by its hooks */
+    hm_build *scratch;              /* for terms that live until the next use: never across a call that may use it */
+    struct node_counters counters;
+    bool stopping;
+
+    /* api */
+    struct listener *listener;
+    struct registration *registration;
+    uint16_t port;
+};
+
+hm_ref node_make_ref(struct hm_node *node);
+/* Is this a pid of this node, of this life? */
+static inline bool node_owns_pid(const struct hm_node *node, hm_pid pid) {
+    return pid.node == node->name && pid.creation == node->dist.creation;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * node/peers: other nodes: dialling, accepting, up and down, and what waits for a connection.
+ *
+ * Implements struct channel_events. A peer stays in the table as long as it is connected, wanted, or something refers to it.
+ * On down: links and monitors across it fire noconnection, then nodedown is told. One thread.
+ */
+#ifndef HM_NODE_PEERS_H
+#define HM_NODE_PEERS_H
+
+#include "node/process.h"
+
+struct peer;
+
+extern const struct channel_events peers_events; /* arg: struct hm_node * */
+
+/* The peer of this name, made when there is none; NULL without memory or when it is this node itself. */
+struct peer *peers_get(struct hm_node *node, const hm_node_name *name);
+struct peer *peers_find(const struct hm_node *node, const hm_node_name *name);
+/* Sends a control message: now when up, else dials and keeps it (copied) until up. When the dialling fails, what was kept is dropped; links and
+ * monitors in it fire noconnection. HM_ENOMEM, HM_EFLAGS, HM_ELIMIT, HM_ENOCONNECTION (the node stops). */
+int peers_send(struct peer *peer, const struct control *control, hm_term payload, struct block *shared);
+int peers_connect(struct peer *peer, hm_connect_done *done, void *arg);
+int peers_keep(struct peer *peer);
+bool peers_disconnect(struct peer *peer);
+void peers_each(struct hm_node *node, void (*each)(void *arg, struct peer *peer), void *arg);
+/* Closes all connections (without dialling again) and frees the table. */
+void peers_free(struct hm_node *node);
+
+const hm_node_name *peer_name(const struct peer *peer);
+bool peer_is_up(const struct peer *peer);
+bool peer_is_visible(const struct peer *peer);
+struct channel *peer_channel(const struct peer *peer); /* NULL when not up */
+uint64_t peer_flags(const struct peer *peer);
+
+/* Lists that links.c and monitors.c keep for the peer. */
+struct peer_relations {
+    LIST_HEAD(, link) links;
+    LIST_HEAD(, monitor) monitors;
+};
+struct peer_relations *peer_relations(struct peer *peer);
+
+struct node_watch {
+    TAILQ_ENTRY(node_watch) link;
+    hm_process *process;
+    bool all; /* hidden nodes too */
+};
+int peers_watch(hm_process *process, bool on, bool all);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * node/pool: worker threads for hm_work. Made on first use, joined when the node is freed. The only threads of a node; they touch
+ * nothing of it but the queue.
+ */
+#ifndef HM_NODE_POOL_H
+#define HM_NODE_POOL_H
+
+#include "node/process.h"
+
+void pool_free(struct pool *pool);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * node/process: processes: their table, their turns and their ends.
+ *
+ * Owns every hm_process. A class (otp/gen_server, otp/erpc ...) says what a message means; it gets terms only: exits that
+ * are trapped, DOWNs and node news were made terms before, timers and answers to calls run their own functions.
+ * When a process ends: class->ended, name gone, links and monitors told, memory at the end of the turn. One thread.
+ */
+#ifndef HM_NODE_PROCESS_H
+#define HM_NODE_PROCESS_H
+
+#include "node/message.h"
+#include "node/node.h"
+
+struct timer;
+struct node_watch;
+
+struct process_class {
+    const char *module;
+    /* One message, borrowed. HM_STOP ends the process with the reason that hm_stop / process_set_reason left (normal when none). */
+    enum hm_verdict (*receive)(hm_process *self, hm_term message);
+    /* Before a message is handed over while process_suspend is on: may it pass? NULL: none. */
+    bool (*urgent)(hm_process *self, hm_term message);
+    /* The process ends with this reason; may still send. Frees self->state. */
+    void (*ended)(hm_process *self, hm_term reason);
+};
+
+struct hm_process {
+    struct turn_task task;
+    struct hm_node *node;
+    const struct process_class *class;
+    void *state; /* the class's */
+    void *data;  /* hm_data */
+    hm_pid pid;
+    hm_pid leader;
+    hm_pid parent; /* who started it, or HM_NO_PID */
+    struct mailbox mailbox;
+    struct message_list deferred; /* while suspended */
+    uint32_t deferred_count;
+    uint32_t pending_calls;
+    bool trap_exit, suspended, running, ended;
+    struct registry_entry *name;
+    struct block *reason; /* why it stops, set before HM_STOP is returned */
+    LIST_HEAD(, link) links;
+    LIST_HEAD(, monitor) watching;   /* monitors of this process on others */
+    LIST_HEAD(, monitor) watched_by; /* monitors of others on this one */
+    LIST_HEAD(, alias) aliases;
+    LIST_HEAD(, timer) timers;
+    struct node_watch *node_watch;
+    uint64_t handled; /* messages; "reductions" */
+    const char *initial_module, *initial_function; /* for process_info; literal or class->module */
+    uint8_t initial_arity;
+};
+
+struct process_slot {
+    hm_process *process;  /* NULL: free */
+    uint32_t serial;      /* of the process that is or will be here */
+    uint32_t next_free;
+};
+
+/* A new process without name and mail; the caller fills state, then it is alive. HM_ENOMEM, HM_ELIMIT. */
+int process_spawn(struct hm_node *node, const struct process_class *class, hm_process **process);
+/* Takes it back before it ever got a message and without telling anybody (init failed before anything was linked). */
+void process_abandon(hm_process *process);
+/* NULL: not a pid of this node's present processes. */
+hm_process *process_lookup(const struct hm_node *node, hm_pid pid);
+/* Calls each for every process; it must not end one directly. */
+void process_each(struct hm_node *node, void (*each)(void *arg, hm_process *process), void *arg);
+
+/* Puts a message into the mailbox and the process into the run queue; takes the message. Over max_mailbox it is freed and counted. */
+void process_deliver(hm_process *process, struct message *message);
+/* The same for an ordinary term: copies it, or holds shared. */
+int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
+/* An exit signal. */
+int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool from_link, bool untrappable);
+
+/* Ends it now: never from another process's handler or a socket callback (deliver an exit there). */
+void process_exit(hm_process *process, hm_term reason);
+/* What HM_STOP will end it with: a copy is kept. */
+int process_set_reason(hm_process *process, hm_term reason);
+
+void process_suspend(hm_process *process);
+void process_resume(hm_process *process);
+
+size_t process_memory(const hm_process *process); /* bytes, for process_info */
+void process_table_free(struct hm_node *node);
+
+#endif
