@@ -6,9 +6,14 @@
 
 #include <hermod/term.h>
 
-/* SMALL_ATOM_UTF8_EXT of a string literal of less than 256 bytes. */
+/* SMALL_ATOM_UTF8_EXT of a string literal of less than 256 bytes. Static: it may be returned and kept. */
 #define ATOM_TERM(text) \
-    ((hm_term){(const unsigned char *)&(const struct { unsigned char tag, size; char at[sizeof(text)]; }){ \
-                   119, sizeof(text) - 1, text}, sizeof(text) + 1})
+    (__extension__({ \
+        static const struct { \
+            unsigned char tag, size; \
+            char at[sizeof(text)]; \
+        } atom_ = {119, sizeof(text) - 1, text}; \
+        (hm_term){(const unsigned char *)&atom_, sizeof(text) + 1}; \
+    }))
 
 #endif
