@@ -351,8 +351,9 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(LIBDIR)/pkgconfig/hermod.pc $(DESTDIR)$(MANDIR)/man1/hermod.1 $(DESTDIR)$(COMPLETIONDIR)/hermod
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/hermod
 
-check-install: ## install into a temporary directory and build the examples against that
+check-install: ## install into a temporary directory and build the examples against that; rebar3 compile
 	@test/check-install '$(MAKE)'
+	@test/check-rebar3
 
 .PHONY: priv version
 priv: $(PROGRAM) ## the program as an Erlang application's priv file (rebar3 compile)
