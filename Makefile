@@ -132,6 +132,9 @@ PROGRAM := $(B)/hermod
 .PHONY: all
 all: $(if $(wildcard c_src/api/*.c),$(LIBS)) $(if $(wildcard c_src/cli/*.c),$(PROGRAM)) ## the program and the two libraries, in build/gcc (default)
 
+.PHONY: layers
+layers: $(foreach l,$(HAVE_LAYERS),$(B)/lib$l.a) ## each layer's archive, which is all of the code but no program
+
 # A change of flags rebuilds; a change of the list of files relinks. Each stamp is touched only when its text changes.
 .PHONY: FORCE
 FORCE:
