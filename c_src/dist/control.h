@@ -22,10 +22,12 @@ enum control_kind {
     CONTROL_UNLINK,        /* from, to, id (0: old form, no ack)     4, 35 */
     CONTROL_UNLINK_ACK,    /* from, to, id                           36 */
     CONTROL_EXIT,          /* from, to; payload = reason: a link broke      3, 13, 24, 25 */
-    CONTROL_EXIT2,         /* from, to; payload = reason: exit/2            8, 18, 26, 27, 37 */
+    CONTROL_EXIT2,         /* from, to; payload = reason: exit/2            8, 18, 26, 27, 37 (to may be a name or an alias there) */
     CONTROL_MONITOR,       /* from, to or name, ref                  19 */
     CONTROL_DEMONITOR,     /* from, to or name, ref                  20 */
-    CONTROL_DOWN,          /* from or name (what was monitored), to (the watcher), ref; payload = reason   21, 28 */
+    CONTROL_DOWN,          /* from or name (what was monitored), to (the watcher), ref; payload = reason   21, 28.
+                            * Encoding: a name wins; from may be given beside it, as the one whose messages it must not
+                            * overtake. */
     CONTROL_SPAWN_REQUEST, /* ref, from, leader, mfa, options; payload = list of arguments   29, 30 */
     CONTROL_SPAWN_REPLY,   /* ref, to, id (bit 0 link, 1 monitor), result                    31, 32 */
     CONTROL_GROUP_LEADER,  /* leader, to                             7 */
@@ -36,7 +38,7 @@ struct control {
     hm_pid from;   /* HM_NO_PID when the form has none */
     hm_pid to;     /* HM_NO_PID when `name` is used */
     hm_pid leader;
-    hm_ref ref;
+    hm_ref ref;    /* words 0 when the form has none */
     uint64_t id;
     struct bytes name; /* text of an atom (UTF-8), size 0 when a pid is used */
     hm_term mfa;       /* {M, F, Arity} */
@@ -49,8 +51,8 @@ struct control {
 const char *control_op_name(unsigned op);
 
 /* Decodes the control tuple. When the reason stands inside it (forms without payload) *payload becomes that term,
- * otherwise it is left alone. HM_EBADTERM: not a control message of this protocol (unknown operation, wrong arity or field).
- * HM_ELIMIT: names are full. */
+ * otherwise it is left alone. HM_EBADTERM: not a control message of this protocol (wrong arity or field).
+ * HM_ENOENT: a well-formed tuple with an operation that this table does not know. HM_ELIMIT: names are full. */
 int control_decode(hm_term tuple, struct names *names, struct control *control, hm_term *payload);
 /* Does a payload term follow this control tuple? Decides by the number. */
 bool control_has_payload(const struct control *control);
@@ -60,5 +62,11 @@ bool control_has_payload(const struct control *control);
  * be told this at all (monitor without DIST_MONITOR_NAME, alias without ALIAS, spawn without SPAWN). */
 int control_encode(const struct control *control, uint64_t flags, hm_term payload, struct writer *out,
                    bool *reason_inside);
+
+/* The same bytes for the two messages that nearly all traffic consists of, without the table: SEND, and SEND_NAME with a
+ * from. control_hot_size: 0 when this control must go through control_encode, else the room that control_hot_encode needs
+ * at most; that one returns the size it wrote. */
+size_t control_hot_size(const struct control *control);
+size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out);
 
 #endif

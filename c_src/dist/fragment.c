@@ -1,0 +1,131 @@
+#include "dist/fragment.h"
+
+#include <stdlib.h>
+
+/* Sequences are few (64) and each add copies up to 64 KiB, so that a list is searched as fast as a table. */
+struct sequence {
+    LIST_ENTRY(sequence) link;
+    uint64_t id;
+    uint64_t next; /* the number that the next fragment must have */
+    size_t filled;
+    struct block *payload;
+    size_t control_size;
+    uint8_t *control;
+};
+
+void fragments_init(struct fragments *fragments, uint32_t max_count, uint64_t max_bytes) {
+    *fragments = (struct fragments){.max_count = max_count, .max_bytes = max_bytes};
+    LIST_INIT(&fragments->open);
+}
+
+static void drop(struct fragments *fragments, struct sequence *sequence) {
+    LIST_REMOVE(sequence, link);
+    fragments->count--;
+    fragments->held_bytes -= sequence->filled + sequence->control_size;
+    block_release(sequence->payload);
+    free(sequence->control);
+    free(sequence);
+}
+
+void fragments_fini(struct fragments *fragments) {
+    while (!LIST_EMPTY(&fragments->open))
+        drop(fragments, LIST_FIRST(&fragments->open));
+}
+
+static struct sequence *find(const struct fragments *fragments, uint64_t id) {
+    struct sequence *sequence;
+    LIST_FOREACH(sequence, &fragments->open, link)
+        if (sequence->id == id)
+            return sequence;
+    return NULL;
+}
+
+/* block->size is the capacity while the sequence is open; nobody else holds the block yet, so it may move. */
+static int append(struct sequence *sequence, struct bytes piece, uint64_t pieces_left) {
+    size_t needed = sequence->filled + piece.size;
+    size_t capacity = sequence->payload ? sequence->payload->size : 0;
+    if (needed > capacity || !sequence->payload) {
+        /* Pieces are of one size as a rule: exactly the message if it is short, else twice what is there. */
+        size_t wanted = 2 * needed;
+        if (piece.size == 0 || pieces_left <= wanted / piece.size)
+            wanted = needed + (size_t)pieces_left * piece.size;
+        struct block *grown = realloc(sequence->payload, sizeof *grown + wanted);
+        if (!grown)
+            return HM_ENOMEM;
+        grown->references = 1;
+        grown->size = wanted;
+        sequence->payload = grown;
+    }
+    if (piece.size)
+        memcpy(sequence->payload->at + sequence->filled, piece.at, piece.size);
+    sequence->filled = needed;
+    return HM_OK;
+}
+
+static int start(struct fragments *fragments, const struct frame *frame, size_t control_size,
+                 struct sequence **started) {
+    if (find(fragments, frame->sequence) || control_size > frame->rest.size)
+        return HM_EBADTERM;
+    if (fragments->count >= fragments->max_count)
+        return HM_ELIMIT;
+    struct sequence *sequence = calloc(1, sizeof *sequence);
+    if (!sequence)
+        return HM_ENOMEM;
+    sequence->control = malloc(control_size ? control_size : 1);
+    if (!sequence->control) {
+        free(sequence);
+        return HM_ENOMEM;
+    }
+    memcpy(sequence->control, frame->rest.at, control_size);
+    sequence->control_size = control_size;
+    sequence->id = frame->sequence;
+    sequence->next = frame->fragment;
+    LIST_INSERT_HEAD(&fragments->open, sequence, link);
+    fragments->count++;
+    fragments->held_bytes += control_size;
+    *started = sequence;
+    return HM_OK;
+}
+
+static void finish(struct fragments *fragments, struct sequence *sequence, struct fragments_message *message) {
+    struct block *block = sequence->payload;
+    size_t filled = sequence->filled;
+    if (block->size - filled > filled / 4) {
+        struct block *exact = realloc(block, sizeof *block + filled);
+        block = exact ? exact : block;
+    }
+    block->size = filled;
+    *message = (struct fragments_message){bytes_of(sequence->control, sequence->control_size), block};
+    sequence->payload = NULL;
+    sequence->control = NULL;
+    drop(fragments, sequence);
+}
+
+int fragments_add(struct fragments *fragments, const struct frame *frame, size_t control_size,
+                  struct fragments_message *message) {
+    struct sequence *sequence;
+    struct bytes piece = frame->rest;
+    if (frame->kind == FRAME_FIRST) {
+        int error = start(fragments, frame, control_size, &sequence);
+        if (error)
+            return error;
+        piece = bytes_of(piece.at + control_size, piece.size - control_size);
+    } else {
+        sequence = find(fragments, frame->sequence);
+        if (!sequence || frame->kind != FRAME_NEXT)
+            return HM_EBADTERM;
+    }
+    if (frame->fragment != sequence->next)
+        return HM_EBADTERM;
+    if (piece.size > fragments->max_bytes || fragments->held_bytes > fragments->max_bytes - piece.size)
+        return HM_ELIMIT;
+    sequence->next--;
+    int error = append(sequence, piece, sequence->next);
+    if (error)
+        return error;
+    fragments->held_bytes += piece.size;
+    if (sequence->next > 0)
+        return 0;
+    finish(fragments, sequence, message);
+    return 1;
+}
