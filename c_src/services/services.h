@@ -1,9 +1,9 @@
 /*
  * services: the servers of the daemon, each written against the public headers and nothing else.
  *
- * Owns the table of services: one file and one line in services.c each. `hermod start` calls services_start once, after
- * hm_node_new; the services then live as processes of that node and end with it. What they need of the command
- * line stands in struct service_config; they read neither the environment nor files.
+ * Owns the table of services: one file and one line in services.c each. `hermod start` calls services_start
+ * once, after hm_node_new; the services then live as processes of that node and end with it. What they need
+ * of the command line stands in struct service_config; they read neither the environment nor files.
  *
  * It does not know who connects, opens no sockets and calls nobody back.
  */
@@ -14,9 +14,9 @@
 
 /* A number of 0 means its default. The strings are borrowed until services_start returns. */
 struct service_config {
-    size_t chat_max_nick;    /* bytes of a nick, at most CHAT_NICK_BYTES */
-    size_t chat_max_message; /* bytes of what a user says */
-    size_t chat_max_users;   /* users in the room at one time */
+    size_t chat_max_nick;       /* bytes of a nick, at most CHAT_NICK_BYTES */
+    size_t chat_max_message;    /* bytes of what a user says */
+    size_t chat_max_users;      /* users in the room at one time */
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -28,14 +28,15 @@ enum {
     CHAT_DEFAULT_MAX_USERS = 10000,
 };
 
-/* Starts every service that is not in `without`. HM_EINVAL (a limit out of range, a name in `without` that is no service),
- * or what a service's start gave; why gets a sentence for humans. What was started before an error stays. */
+/* Starts every service that is not in `without`. HM_EINVAL (a limit out of range, a name in `without` that is
+ * no service), or what a service's start gave; why gets a sentence for humans. What was started before an
+ * error stays. */
 int services_start(hm_node *node, const struct service_config *config, char *why, size_t capacity);
 
 /* The names of all services, NULL after the last. */
 const char *const *services_names(void);
 
-/* ---- the services, for the table --------------------------------------------------------------------------- */
+/* ---- the services, for the table ---- */
 
 int message_server_start(hm_node *node, const struct service_config *config);
 
