@@ -50,7 +50,7 @@ void mailbox_fini(struct mailbox *mailbox);
 void mailbox_put(struct mailbox *mailbox, struct message *message);
 void mailbox_put_first(struct mailbox *mailbox, struct message_list *messages, uint32_t count);
 struct message *mailbox_take(struct mailbox *mailbox); /* NULL when empty */
-/* Removes the messages of this kind and tag. */
-void mailbox_drop(struct mailbox *mailbox, enum message_kind kind, uint64_t tag);
+/* Frees the messages of this kind and tag in a list; how many are left in it. */
+uint32_t messages_drop(struct message_list *list, enum message_kind kind, uint64_t tag);
 
 #endif

@@ -24,7 +24,7 @@ void monitors_remove(hm_process *watcher, const hm_ref *ref);
 void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, hm_pid target_pid, struct bytes target_name,
                          hm_process *target, const hm_ref *ref);
 void monitors_on_demonitor(struct hm_node *node, struct peer *peer, const hm_ref *ref);
-void monitors_on_down(struct hm_node *node, const hm_ref *ref, hm_term reason);
+void monitors_on_down(struct hm_node *node, struct peer *peer, const hm_ref *ref, hm_term reason);
 /* A process that ends: its watchers are told, its own monitors given up. */
 void monitors_on_end(hm_process *process, hm_term reason);
 void monitors_on_peer_down(struct hm_node *node, struct peer *peer);

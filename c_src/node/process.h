@@ -36,7 +36,6 @@ struct hm_process {
     struct mailbox mailbox;
     struct message_list deferred; /* while suspended */
     uint32_t deferred_count;
-    uint32_t pending_calls;
     bool trap_exit, suspended, running, ended;
     struct registry_entry *name;
     struct block *reason; /* why it stops, set before HM_STOP is returned */
@@ -45,6 +44,7 @@ struct hm_process {
     LIST_HEAD(, monitor) watched_by; /* monitors of others on this one */
     LIST_HEAD(, alias) aliases;
     LIST_HEAD(, timer) timers;
+    LIST_HEAD(, call) calls; /* hm_call without an outcome yet */
     struct node_watch *node_watch;
     uint64_t handled; /* messages; "reductions" */
     const char *initial_module, *initial_function; /* for process_info; literal or class->module */
@@ -72,6 +72,9 @@ void process_deliver(hm_process *process, struct message *message);
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
 /* An exit signal. */
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool from_link, bool untrappable);
+
+/* Takes messages of this kind and tag back out of the mailbox. */
+void process_drop(hm_process *process, enum message_kind kind, uint64_t tag);
 
 /* Ends it now: never from another process's handler or a socket callback (deliver an exit there). */
 void process_exit(hm_process *process, hm_term reason);

@@ -1,0 +1,255 @@
+#include "node/monitors.h"
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->lost = true)
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "node/peers.h"
+#include "node/refkey.h"
+#include "node/registry.h"
+
+struct monitor {
+    UT_hash_handle hh;
+    struct refkey key;
+    hm_ref ref;
+    hm_process *watcher; /* NULL: watcher_pid of a peer */
+    hm_process *target;  /* NULL: of a peer */
+    hm_pid watcher_pid, target_pid;
+    const hm_node_name *target_node;
+    LIST_ENTRY(monitor) of_watcher, of_target, of_peer;
+    struct monitor_down down;
+    uint64_t number; /* tag of its 'DOWN' message */
+    bool at_peer, lost;
+    size_t name_size;
+    char name[]; /* of the target, when it was monitored by name */
+};
+
+static struct monitor *find(const struct hm_node *node, const hm_ref *ref) {
+    struct refkey key = refkey_of(ref);
+    struct monitor *monitor;
+    HASH_FIND(hh, node->monitors, &key, sizeof key, monitor);
+    return monitor;
+}
+
+static struct monitor *add(struct hm_node *node, const hm_ref *ref, struct bytes name) {
+    struct monitor *monitor = calloc(1, sizeof *monitor + name.size + 1);
+    if (!monitor)
+        return NULL;
+    monitor->key = refkey_of(ref);
+    monitor->ref = *ref;
+    monitor->name_size = name.size;
+    if (name.size)
+        memcpy(monitor->name, name.at, name.size);
+    HASH_ADD(hh, node->monitors, key, sizeof monitor->key, monitor);
+    if (monitor->lost) {
+        free(monitor);
+        return NULL;
+    }
+    return monitor;
+}
+
+static void drop(struct hm_node *node, struct monitor *monitor) {
+    HASH_DEL(node->monitors, monitor);
+    if (monitor->watcher)
+        LIST_REMOVE(monitor, of_watcher);
+    if (monitor->target)
+        LIST_REMOVE(monitor, of_target);
+    if (monitor->at_peer)
+        LIST_REMOVE(monitor, of_peer);
+    free(monitor);
+}
+
+/* The number under which a 'DOWN' of this reference lies in the mailbox: see node_make_ref. */
+static uint64_t number_of(const hm_ref *ref) {
+    return (uint64_t)ref->id[2] << 50 | (uint64_t)ref->id[1] << 18 | ref->id[0];
+}
+
+/* {'DOWN', Ref, process, Pid | {Name, Node}, Reason} to a local watcher. */
+static void deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, struct bytes name,
+                         const hm_node_name *target_node, hm_term reason) {
+    hm_build *build = hm_build_new();
+    struct message *message = NULL;
+    if (!build)
+        goto done;
+    hm_put_tuple(build, 5);
+    hm_put_atom(build, "DOWN");
+    hm_put_ref(build, ref);
+    hm_put_atom(build, "process");
+    if (name.size) {
+        struct bytes node = node_name_bytes(target_node);
+        hm_put_tuple(build, 2);
+        hm_put_atom_n(build, (const char *)name.at, name.size);
+        hm_put_atom_n(build, (const char *)node.at, node.size);
+    } else {
+        hm_put_pid(build, pid);
+    }
+    hm_put_term(build, reason);
+    if (hm_build_error(build) == HM_OK)
+        message = message_new(MESSAGE_DOWN, hm_build_term(build), NULL);
+done:
+    hm_build_free(build);
+    if (message) {
+        message->tag = number_of(ref);
+        process_deliver(watcher, message);
+    } else {
+        log_error(&watcher->node->log, "monitor.memory", "no memory for a DOWN message; it is lost");
+    }
+}
+
+/* Tells the watcher, wherever it is, and forgets the monitor. */
+static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) {
+    struct bytes name = bytes_of(monitor->name, monitor->name_size);
+    if (monitor->watcher) {
+        hm_process *watcher = monitor->watcher;
+        struct monitor_down down = monitor->down;
+        if (!down.on_down)
+            deliver_down(watcher, &monitor->ref, monitor->target_pid, name, monitor->target_node, reason);
+        drop(node, monitor);
+        if (down.on_down)
+            down.on_down(down.arg, reason);
+        return;
+    }
+    struct peer *peer = peers_find(node, monitor->watcher_pid.node);
+    struct control control = {
+        .kind = CONTROL_DOWN, .from = monitor->target_pid, .name = name, .to = monitor->watcher_pid, .ref = monitor->ref};
+    if (name.size)
+        control.from = HM_NO_PID;
+    if (peer && peer_is_up(peer))
+        peers_send(peer, &control, reason, NULL);
+    drop(node, monitor);
+}
+
+int monitors_add(hm_process *watcher, hm_address target, const struct monitor_down *down, hm_ref *ref) {
+    struct hm_node *node = watcher->node;
+    struct bytes name = target.name ? bytes_of(target.name, strlen(target.name)) : (struct bytes){0};
+    const hm_node_name *on = target.name ? (target.node ? target.node : node->name) : target.pid.node;
+    struct peer *peer = NULL;
+    if (!on)
+        return HM_EINVAL;
+    if (on != node->name && !(peer = peers_get(node, on)))
+        return HM_ENOMEM;
+    hm_ref made = ref->words ? *ref : node_make_ref(node); /* hm_call brings its own */
+    struct monitor *monitor = add(node, &made, name);
+    if (!monitor)
+        return HM_ENOMEM;
+    *ref = made;
+    monitor->watcher = watcher;
+    monitor->watcher_pid = watcher->pid;
+    monitor->target_pid = target.name ? HM_NO_PID : target.pid;
+    monitor->target_node = on;
+    if (down)
+        monitor->down = *down;
+    LIST_INSERT_HEAD(&watcher->watching, monitor, of_watcher);
+    if (!peer) {
+        hm_process *process = name.size ? registry_lookup(node, name) : process_lookup(node, target.pid);
+        if (!process) {
+            fire(node, monitor, ATOM_TERM("noproc"));
+            return HM_OK;
+        }
+        monitor->target = process;
+        LIST_INSERT_HEAD(&process->watched_by, monitor, of_target);
+        return HM_OK;
+    }
+    monitor->at_peer = true;
+    LIST_INSERT_HEAD(&peer_relations(peer)->monitors, monitor, of_peer);
+    struct control control = {
+        .kind = CONTROL_MONITOR, .from = watcher->pid, .to = monitor->target_pid, .name = name, .ref = made};
+    int error = peers_send(peer, &control, (hm_term){0}, NULL);
+    if (error == HM_ENOCONNECTION) {
+        fire(node, monitor, ATOM_TERM("noconnection"));
+        return HM_OK;
+    }
+    if (error == HM_EFLAGS)
+        return HM_OK; /* as the BEAM does: the monitor can only fire noconnection */
+    if (error != HM_OK)
+        drop(node, monitor);
+    return error;
+}
+
+static void give_up(struct hm_node *node, struct monitor *monitor) {
+    struct peer *peer = monitor->at_peer ? peers_find(node, monitor->target_node) : NULL;
+    if (peer && peer_is_up(peer)) {
+        struct control control = {.kind = CONTROL_DEMONITOR,
+                                  .from = monitor->watcher_pid,
+                                  .to = monitor->target_pid,
+                                  .name = bytes_of(monitor->name, monitor->name_size),
+                                  .ref = monitor->ref};
+        peers_send(peer, &control, (hm_term){0}, NULL);
+    }
+    drop(node, monitor);
+}
+
+void monitors_remove(hm_process *watcher, const hm_ref *ref) {
+    struct monitor *monitor = find(watcher->node, ref);
+    if (monitor && monitor->watcher == watcher)
+        give_up(watcher->node, monitor);
+    process_drop(watcher, MESSAGE_DOWN, number_of(ref));
+}
+
+void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, hm_pid target_pid,
+                         struct bytes target_name, hm_process *target, const hm_ref *ref) {
+    struct monitor *monitor = NULL;
+    if (target && !find(node, ref))
+        monitor = add(node, ref, target_name);
+    if (!monitor) {
+        if (target && find(node, ref))
+            return; /* the peer used a reference twice: the first stands */
+        struct control control = {.kind = CONTROL_DOWN,
+                                  .from = target_name.size ? HM_NO_PID : target_pid,
+                                  .name = target_name,
+                                  .to = from,
+                                  .ref = *ref};
+        peers_send(peer, &control, ATOM_TERM("noproc"), NULL);
+        return;
+    }
+    monitor->watcher_pid = from;
+    monitor->target = target;
+    monitor->target_pid = target->pid;
+    monitor->target_node = node->name;
+    monitor->at_peer = true;
+    LIST_INSERT_HEAD(&target->watched_by, monitor, of_target);
+    LIST_INSERT_HEAD(&peer_relations(peer)->monitors, monitor, of_peer);
+}
+
+void monitors_on_demonitor(struct hm_node *node, struct peer *peer, const hm_ref *ref) {
+    struct monitor *monitor = find(node, ref);
+    if (monitor && !monitor->watcher && monitor->watcher_pid.node == peer_name(peer))
+        drop(node, monitor);
+}
+
+void monitors_on_down(struct hm_node *node, struct peer *peer, const hm_ref *ref, hm_term reason) {
+    struct monitor *monitor = find(node, ref);
+    if (monitor && monitor->watcher && monitor->at_peer && monitor->target_node == peer_name(peer))
+        fire(node, monitor, reason);
+}
+
+void monitors_on_end(hm_process *process, hm_term reason) {
+    struct monitor *monitor;
+    while ((monitor = LIST_FIRST(&process->watched_by)))
+        fire(process->node, monitor, reason);
+    while ((monitor = LIST_FIRST(&process->watching)))
+        give_up(process->node, monitor);
+}
+
+void monitors_on_peer_down(struct hm_node *node, struct peer *peer) {
+    struct monitor *monitor;
+    while ((monitor = LIST_FIRST(&peer_relations(peer)->monitors))) {
+        if (monitor->watcher)
+            fire(node, monitor, ATOM_TERM("noconnection"));
+        else
+            drop(node, monitor);
+    }
+}
+
+void monitors_each(const hm_process *process, bool watching,
+                   void (*each)(void *arg, hm_pid pid, struct bytes name, const hm_node_name *on), void *arg) {
+    struct monitor *monitor;
+    if (watching) {
+        LIST_FOREACH(monitor, &process->watching, of_watcher)
+            each(arg, monitor->target_pid, bytes_of(monitor->name, monitor->name_size), monitor->target_node);
+    } else {
+        LIST_FOREACH(monitor, &process->watched_by, of_target)
+            each(arg, monitor->watcher_pid, (struct bytes){0}, monitor->watcher_pid.node);
+    }
+}

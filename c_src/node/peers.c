@@ -1,0 +1,492 @@
+/*
+ * The rules for two connections at once are those of dist_util and net_kernel (accept_pending): of two nodes that dial
+ * each other the one with the greater name wins; a node that dials while we hold a connection to it is asked (alive) whether
+ * it lost the old one, and when it proves its cookie, the old one goes.
+ */
+#include "node/peers.h"
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->lost = true)
+#include <event2/event.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "node/links.h"
+#include "node/monitors.h"
+#include "node/signals.h"
+
+enum { BACKOFF_FIRST_MS = 500, BACKOFF_LAST_MS = 30000 };
+
+/* A control message that waits for the connection. */
+struct pending {
+    STAILQ_ENTRY(pending) link;
+    struct control control;
+    struct block *payload;
+    char name[]; /* control.name points here */
+};
+
+struct waiter { /* of hm_connect; answered from the turn, never on the caller's stack */
+    struct turn_task task;
+    STAILQ_ENTRY(waiter) link;
+    hm_connect_done *done;
+    void *arg;
+    int error;
+    char text[256];
+};
+
+struct peer {
+    UT_hash_handle hh;
+    struct hm_node *node;
+    const hm_node_name *name;
+    struct channel *up, *dialing, *accepting;
+    STAILQ_HEAD(, pending) pending;
+    size_t pending_bytes;
+    STAILQ_HEAD(, waiter) waiters;
+    struct peer_relations relations;
+    struct event *timer; /* dial again; or: the peer's own connection did not come */
+    uint32_t backoff_ms;
+    bool keep, yielded, visible, lost;
+};
+
+/* ---- table ---- */
+
+struct peer *peers_find(const struct hm_node *node, const hm_node_name *name) {
+    struct peer *peer;
+    HASH_FIND(hh, node->peers, &name, sizeof name, peer);
+    return peer;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+struct peer *peers_get(struct hm_node *node, const hm_node_name *name) {
+    struct peer *peer = peers_find(node, name);
+    if (peer || !name || name == node->name)
+        return peer;
+    peer = calloc(1, sizeof *peer);
+    if (!peer)
+        return NULL;
+    peer->node = node;
+    peer->name = name;
+    peer->backoff_ms = BACKOFF_FIRST_MS;
+    STAILQ_INIT(&peer->pending);
+    STAILQ_INIT(&peer->waiters);
+    LIST_INIT(&peer->relations.links);
+    LIST_INIT(&peer->relations.monitors);
+    peer->timer = evtimer_new(node->base, on_timer, peer);
+    if (peer->timer)
+        HASH_ADD(hh, node->peers, name, sizeof peer->name, peer);
+    if (!peer->timer || peer->lost) {
+        if (peer->timer)
+            event_free(peer->timer);
+        free(peer);
+        return NULL;
+    }
+    return peer;
+}
+
+void peers_each(struct hm_node *node, void (*each)(void *arg, struct peer *peer), void *arg) {
+    struct peer *peer, *next;
+    HASH_ITER(hh, node->peers, peer, next)
+        each(arg, peer);
+}
+
+const hm_node_name *peer_name(const struct peer *peer) {
+    return peer->name;
+}
+
+bool peer_is_up(const struct peer *peer) {
+    return peer->up != NULL;
+}
+
+bool peer_is_visible(const struct peer *peer) {
+    return peer->visible;
+}
+
+struct channel *peer_channel(const struct peer *peer) {
+    return peer->up;
+}
+
+uint64_t peer_flags(const struct peer *peer) {
+    return peer->up ? channel_flags(peer->up) : 0;
+}
+
+struct peer_relations *peer_relations(struct peer *peer) {
+    return &peer->relations;
+}
+
+/* ---- news of nodes ---- */
+
+int peers_watch(hm_process *process, bool on, bool all) {
+    struct hm_node *node = process->node;
+    struct node_watch *watch = process->node_watch;
+    if (!on) {
+        if (watch) {
+            TAILQ_REMOVE(&node->watches, watch, link);
+            process->node_watch = NULL;
+            free(watch);
+        }
+        return HM_OK;
+    }
+    if (!watch) {
+        watch = calloc(1, sizeof *watch);
+        if (!watch)
+            return HM_ENOMEM;
+        watch->process = process;
+        process->node_watch = watch;
+        TAILQ_INSERT_TAIL(&node->watches, watch, link);
+    }
+    watch->all = all;
+    return HM_OK;
+}
+
+static void tell_watchers(struct peer *peer, const char *what) {
+    struct bytes name = node_name_bytes(peer->name);
+    struct node_watch *watch;
+    hm_build *build = hm_build_new();
+    if (build) {
+        hm_put_tuple(build, 2);
+        hm_put_atom(build, what);
+        hm_put_atom_n(build, (const char *)name.at, name.size);
+    }
+    if (!build || hm_build_error(build) != HM_OK) {
+        log_error(&peer->node->log, "peer.memory", "no memory to tell %s of %s", what, name.at);
+    } else {
+        TAILQ_FOREACH(watch, &peer->node->watches, link)
+            if (peer->visible || watch->all)
+                process_deliver_term(watch->process, hm_build_term(build), NULL);
+    }
+    hm_build_free(build);
+}
+
+/* ---- those who wait for a connection ---- */
+
+static void answer_waiter(struct turn_task *task) {
+    struct waiter *waiter = turn_owner(task, struct waiter, task);
+    waiter->done(waiter->arg, waiter->error, waiter->text);
+    free(waiter);
+}
+
+static void answer_waiters(struct peer *peer, int error, const char *text) {
+    struct waiter *waiter;
+    while ((waiter = STAILQ_FIRST(&peer->waiters))) {
+        STAILQ_REMOVE_HEAD(&peer->waiters, link);
+        waiter->error = error;
+        snprintf(waiter->text, sizeof waiter->text, "%s", text);
+        turn_add(peer->node->turn, TURN_RUN, &waiter->task);
+    }
+}
+
+static void drop_pending(struct peer *peer) {
+    struct pending *pending;
+    while ((pending = STAILQ_FIRST(&peer->pending))) {
+        STAILQ_REMOVE_HEAD(&peer->pending, link);
+        block_release(pending->payload);
+        free(pending);
+    }
+    peer->pending_bytes = 0;
+}
+
+static void send_pending(struct peer *peer) {
+    struct pending *pending;
+    STAILQ_FOREACH(pending, &peer->pending, link) {
+        hm_term payload = {0};
+        if (pending->payload)
+            payload = (hm_term){pending->payload->at, pending->payload->size};
+        channel_send(peer->up, &pending->control, payload, pending->payload);
+    }
+    drop_pending(peer);
+}
+
+static int keep_pending(struct peer *peer, const struct control *control, hm_term payload, struct block *shared) {
+    struct hm_node *node = peer->node;
+    if (peer->pending_bytes + payload.size > node->dist.output_high) {
+        log_warn(&node->log, "peer.pending_full", "%s is not connected yet and %zu bytes wait for it: a message is dropped",
+                 node_name_bytes(peer->name).at, peer->pending_bytes);
+        return HM_ELIMIT;
+    }
+    struct pending *pending = malloc(sizeof *pending + control->name.size);
+    if (!pending)
+        return HM_ENOMEM;
+    *pending = (struct pending){.control = *control};
+    if (control->name.size) {
+        memcpy(pending->name, control->name.at, control->name.size);
+        pending->control.name.at = (const uint8_t *)pending->name;
+    }
+    if (payload.size) {
+        bool inside = shared && payload.bytes == shared->at && payload.size == shared->size;
+        pending->payload = inside ? block_hold(shared) : block_copy(bytes_of(payload.bytes, payload.size));
+        if (!pending->payload) {
+            free(pending);
+            return HM_ENOMEM;
+        }
+    }
+    peer->pending_bytes += payload.size + sizeof *pending;
+    STAILQ_INSERT_TAIL(&peer->pending, pending, link);
+    return HM_OK;
+}
+
+/* ---- dialling ---- */
+
+static void give_up(struct peer *peer, int error, const char *text) {
+    struct hm_node *node = peer->node;
+    drop_pending(peer);
+    links_on_peer_down(node, peer);
+    monitors_on_peer_down(node, peer);
+    answer_waiters(peer, error, text);
+}
+
+static void dial_later(struct peer *peer) {
+    struct timeval pause = timeval_of_ms(peer->backoff_ms);
+    event_add(peer->timer, &pause);
+    peer->backoff_ms = peer->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : peer->backoff_ms * 2;
+}
+
+static int dial(struct peer *peer) {
+    if (peer->up || peer->dialing || peer->accepting || peer->yielded)
+        return HM_OK;
+    if (peer->node->stopping)
+        return HM_ENOCONNECTION;
+    event_del(peer->timer);
+    peer->dialing = channel_dial(&peer->node->dist, peer->name);
+    if (!peer->dialing)
+        return HM_ENOMEM;
+    channel_set_user(peer->dialing, peer);
+    return HM_OK;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct peer *peer = arg;
+    if (peer->yielded) {
+        peer->yielded = false;
+        give_up(peer, HM_ENOCONNECTION, "the peer asked us to wait for its own connection, which did not come");
+    }
+    if (peer->keep && dial(peer) != HM_OK)
+        dial_later(peer);
+}
+
+int peers_connect(struct peer *peer, hm_connect_done *done, void *arg) {
+    struct waiter *waiter = NULL;
+    if (done) {
+        waiter = calloc(1, sizeof *waiter);
+        if (!waiter)
+            return HM_ENOMEM;
+        waiter->task.run = answer_waiter;
+        waiter->done = done;
+        waiter->arg = arg;
+    }
+    int error = dial(peer);
+    if (error != HM_OK) {
+        free(waiter);
+        return error;
+    }
+    if (waiter) {
+        STAILQ_INSERT_TAIL(&peer->waiters, waiter, link);
+        if (peer->up)
+            answer_waiters(peer, HM_OK, "connected");
+    }
+    return HM_OK;
+}
+
+int peers_keep(struct peer *peer) {
+    peer->keep = true;
+    return dial(peer);
+}
+
+int peers_send(struct peer *peer, const struct control *control, hm_term payload, struct block *shared) {
+    if (peer->up) {
+        peer->node->counters.messages_out++;
+        return channel_send(peer->up, control, payload, shared);
+    }
+    int error = dial(peer);
+    if (error != HM_OK)
+        return error == HM_ENOMEM ? error : HM_ENOCONNECTION;
+    return keep_pending(peer, control, payload, shared);
+}
+
+/* ---- up and down ---- */
+
+static void went_down(struct peer *peer, const char *why) {
+    struct hm_node *node = peer->node;
+    peer->up = NULL;
+    log_info(&node->log, "peer.down", "node=%s %s", node_name_bytes(peer->name).at, why);
+    give_up(peer, HM_ENOCONNECTION, why);
+    tell_watchers(peer, "nodedown");
+    peer->visible = false;
+    if (peer->keep && !node->stopping && !peer->accepting)
+        dial_later(peer);
+}
+
+bool peers_disconnect(struct peer *peer) {
+    bool had = peer->up || peer->dialing;
+    if (peer->dialing) {
+        channel_close(peer->dialing);
+        peer->dialing = NULL;
+        give_up(peer, HM_ENOCONNECTION, "disconnected before it was connected");
+    }
+    if (peer->up) {
+        channel_close(peer->up);
+        went_down(peer, "disconnected by this node");
+    }
+    return had;
+}
+
+static enum name_verdict on_name(void *arg, struct channel *channel, const hm_node_name *name) {
+    struct hm_node *node = arg;
+    struct peer *peer = node->stopping ? NULL : peers_get(node, name);
+    if (!peer)
+        return NAME_NOT_ALLOWED;
+    if (peer->accepting) { /* an earlier attempt of the same node that got stuck */
+        channel_close(peer->accepting);
+        peer->accepting = NULL;
+    }
+    if (peer->up) {
+        peer->accepting = channel;
+        channel_set_user(channel, peer);
+        return NAME_ALIVE;
+    }
+    enum name_verdict verdict = NAME_OK;
+    if (peer->dialing) {
+        struct bytes ours = node_name_bytes(node->name), theirs = node_name_bytes(name);
+        size_t common = ours.size < theirs.size ? ours.size : theirs.size;
+        int order = memcmp(ours.at, theirs.at, common);
+        if (order > 0 || (order == 0 && ours.size > theirs.size))
+            return NAME_NOK;
+        channel_close(peer->dialing);
+        peer->dialing = NULL;
+        verdict = NAME_OK_SIMULTANEOUS;
+    }
+    if (peer->yielded) {
+        peer->yielded = false;
+        event_del(peer->timer);
+    }
+    peer->accepting = channel;
+    channel_set_user(channel, peer);
+    return verdict;
+}
+
+static const char *cookie(void *arg, const hm_node_name *name) {
+    struct hm_node *node = arg;
+    (void)name;
+    return node->cookie;
+}
+
+static void on_proved(void *arg, struct channel *channel) {
+    (void)arg;
+    struct peer *peer = channel_user(channel);
+    if (peer && peer->up && peer->up != channel) {
+        channel_close(peer->up);
+        went_down(peer, "replaced by a new connection of the same node");
+    }
+}
+
+static void on_up(void *arg, struct channel *channel) {
+    struct hm_node *node = arg;
+    struct peer *peer = channel_user(channel);
+    if (peer->accepting == channel)
+        peer->accepting = NULL;
+    if (peer->dialing && peer->dialing != channel)
+        channel_close(peer->dialing);
+    peer->dialing = NULL;
+    if (peer->up && peer->up != channel) {
+        channel_close(peer->up);
+        went_down(peer, "replaced by a new connection of the same node");
+    }
+    event_del(peer->timer);
+    peer->yielded = false;
+    peer->backoff_ms = BACKOFF_FIRST_MS;
+    peer->up = channel;
+    peer->visible = channel_is_visible(channel);
+    log_info(&node->log, "peer.up", "node=%s %s, %s", node_name_bytes(peer->name).at,
+             channel_is_dialled(channel) ? "dialled" : "accepted", peer->visible ? "visible" : "hidden");
+    tell_watchers(peer, "nodeup");
+    send_pending(peer);
+    answer_waiters(peer, HM_OK, "connected");
+}
+
+static void on_control(void *arg, struct channel *channel, const struct control *control, hm_term payload,
+                       struct block *shared) {
+    struct hm_node *node = arg;
+    struct peer *peer = channel_user(channel);
+    node->counters.messages_in++;
+    if (peer && !signals_handle(node, peer, control, payload, shared)) {
+        channel_close(channel);
+        if (peer->up == channel)
+            went_down(peer, "closed: it broke the protocol");
+    }
+}
+
+static void on_busy(void *arg, struct channel *channel, bool busy) {
+    struct hm_node *node = arg;
+    struct peer *peer = channel_user(channel);
+    if (peer)
+        log_debug(&node->log, busy ? "peer.busy" : "peer.ready", "node=%s", node_name_bytes(peer->name).at);
+}
+
+static void on_down(void *arg, struct channel *channel, enum down_reason reason, const char *detail) {
+    struct hm_node *node = arg;
+    struct peer *peer = channel_user(channel);
+    if (!peer)
+        return; /* it never told its name, or lost against our own dialling */
+    char why[256];
+    snprintf(why, sizeof why, "%s%s%s", down_reason_text(reason), detail && *detail ? ": " : "",
+             detail ? detail : "");
+    if (peer->up == channel) {
+        went_down(peer, why);
+    } else if (peer->accepting == channel) {
+        peer->accepting = NULL;
+        log_info(&node->log, "peer.accept_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
+        if (!peer->up && !peer->dialing) {
+            give_up(peer, down_reason_error(reason), why);
+            if (peer->keep && !node->stopping)
+                dial_later(peer);
+        }
+    } else if (peer->dialing == channel) {
+        peer->dialing = NULL;
+        if (reason == DOWN_SIMULTANEOUS) {
+            /* The peer's own connection is on its way, or here already: what waits goes over that one. */
+            if (!peer->up && !peer->accepting) {
+                struct timeval limit = timeval_of_ms(node->dist.setup_ms);
+                peer->yielded = true;
+                event_add(peer->timer, &limit);
+            }
+            return;
+        }
+        log_info(&node->log, "peer.dial_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
+        if (!peer->up && !peer->accepting)
+            give_up(peer, down_reason_error(reason), why);
+        if (peer->keep && !node->stopping && !peer->up)
+            dial_later(peer);
+    }
+}
+
+const struct channel_events peers_events = {
+    .on_name = on_name,
+    .cookie = cookie,
+    .on_proved = on_proved,
+    .on_up = on_up,
+    .on_control = on_control,
+    .on_busy = on_busy,
+    .on_down = on_down,
+};
+
+void peers_free(struct hm_node *node) {
+    struct peer *peer, *next;
+    HASH_ITER(hh, node->peers, peer, next) {
+        peer->keep = false;
+        if (peer->accepting)
+            channel_close(peer->accepting);
+        peer->accepting = NULL;
+        peers_disconnect(peer);
+        give_up(peer, HM_ENOCONNECTION, "this node stops");
+    }
+    HASH_ITER(hh, node->peers, peer, next) {
+        HASH_DEL(node->peers, peer);
+        event_free(peer->timer);
+        drop_pending(peer);
+        free(peer);
+    }
+}

@@ -1,0 +1,334 @@
+/*
+ * The table is an array of slots; a pid's id is its slot, its serial says which tenant. Free slots are used in the
+ * order in which they became free, so that a pid comes back as late as possible (4 Gi tenants a slot).
+ */
+#include "node/process.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "node/aliases.h"
+#include "node/calls.h"
+#include "node/links.h"
+#include "node/monitors.h"
+#include "node/peers.h"
+#include "node/registry.h"
+#include "node/timers.h"
+
+enum {
+    NO_SLOT = 0,          /* slot 0 is never used: ids begin with 1 */
+    MESSAGES_PER_RUN = 1000, /* what one process handles before the others get their turn */
+};
+
+/* ---- table ---- */
+
+static bool grow_table(struct hm_node *node) {
+    uint32_t capacity = node->slot_capacity ? node->slot_capacity * 2 : 64;
+    struct process_slot *slots = realloc(node->slots, capacity * sizeof *slots);
+    if (!slots)
+        return false;
+    node->slots = slots;
+    node->slot_capacity = capacity;
+    return true;
+}
+
+static uint32_t take_slot(struct hm_node *node) {
+    uint32_t id = node->free_first;
+    if (id != NO_SLOT) {
+        node->free_first = node->slots[id].next_free;
+        if (node->free_first == NO_SLOT)
+            node->free_last = NO_SLOT;
+        return id;
+    }
+    if (node->slot_count == 0)
+        node->slot_count = 1;
+    if (node->slot_count >= node->slot_capacity && !grow_table(node))
+        return NO_SLOT;
+    id = node->slot_count++;
+    node->slots[id] = (struct process_slot){0};
+    return id;
+}
+
+static void give_slot(struct hm_node *node, uint32_t id) {
+    struct process_slot *slot = &node->slots[id];
+    slot->process = NULL;
+    slot->serial++;
+    slot->next_free = NO_SLOT;
+    if (node->free_last == NO_SLOT)
+        node->free_first = id;
+    else
+        node->slots[node->free_last].next_free = id;
+    node->free_last = id;
+}
+
+hm_process *process_lookup(const struct hm_node *node, hm_pid pid) {
+    if (!node_owns_pid(node, pid) || pid.id == NO_SLOT || pid.id >= node->slot_count)
+        return NULL;
+    const struct process_slot *slot = &node->slots[pid.id];
+    return slot->process && slot->serial == pid.serial ? slot->process : NULL;
+}
+
+void process_each(struct hm_node *node, void (*each)(void *arg, hm_process *process), void *arg) {
+    for (uint32_t id = 1; id < node->slot_count; id++)
+        if (node->slots[id].process)
+            each(arg, node->slots[id].process);
+}
+
+/* ---- one turn ---- */
+
+static bool makes_stop(const struct message *message) {
+    /* erts: an exit signal `normal` from another process is ignored unless trapped. */
+    return !hm_is_atom(message->term, "normal");
+}
+
+static int exit_as_term(hm_process *process, const struct message *message, hm_build *build) {
+    (void)process;
+    hm_build_reset(build);
+    hm_put_tuple(build, 3);
+    hm_put_atom(build, "EXIT");
+    hm_put_pid(build, message->from);
+    hm_put_term(build, message->term);
+    return hm_build_error(build);
+}
+
+static enum hm_verdict handle_exit(hm_process *process, struct message *message) {
+    if (message->untrappable) {
+        process_set_reason(process, ATOM_TERM("killed"));
+        return HM_STOP;
+    }
+    if (!process->trap_exit) {
+        if (!makes_stop(message))
+            return HM_CONTINUE;
+        process_set_reason(process, message->term);
+        return HM_STOP;
+    }
+    hm_build *build = hm_build_new();
+    if (!build || exit_as_term(process, message, build) != HM_OK) {
+        hm_build_free(build);
+        log_error(&process->node->log, "process.memory", "no memory for an exit message; it is lost");
+        return HM_CONTINUE;
+    }
+    enum hm_verdict verdict = process->class->receive(process, hm_build_term(build));
+    hm_build_free(build);
+    return verdict;
+}
+
+static enum hm_verdict handle(hm_process *process, struct message *message) {
+    switch (message->kind) {
+    case MESSAGE_TERM:
+        if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
+            return HM_CONTINUE;
+        return process->class->receive(process, message->term);
+    case MESSAGE_DOWN:
+        return process->class->receive(process, message->term);
+    case MESSAGE_EXIT:
+        return handle_exit(process, message);
+    case MESSAGE_CALL: {
+        enum hm_verdict (*run)(hm_process *, struct message *) = message->run;
+        message->run = NULL; /* it ran: message_free has nothing to give back */
+        return run(process, message);
+    }
+    }
+    return HM_CONTINUE;
+}
+
+static bool may_pass(hm_process *process, const struct message *message) {
+    if (message->kind == MESSAGE_EXIT)
+        return message->untrappable || !process->trap_exit;
+    return message->kind == MESSAGE_TERM && process->class->urgent && process->class->urgent(process, message->term);
+}
+
+static void run_process(struct turn_task *task) {
+    hm_process *process = turn_owner(task, hm_process, task);
+    struct message *message;
+    unsigned handled = 0;
+    process->running = true;
+    while (handled++ < MESSAGES_PER_RUN && (message = mailbox_take(&process->mailbox))) {
+        if (process->suspended && !may_pass(process, message)) {
+            STAILQ_INSERT_TAIL(&process->deferred, message, link);
+            process->deferred_count++;
+            continue;
+        }
+        enum hm_verdict verdict = handle(process, message);
+        message_free(message);
+        process->handled++;
+        if (verdict == HM_STOP) {
+            struct block *reason = process->reason;
+            process->reason = NULL;
+            process->running = false;
+            process->node->counters.reductions += handled;
+            process_exit(process, reason ? (hm_term){reason->at, reason->size} : ATOM_TERM("normal"));
+            block_release(reason);
+            return;
+        }
+    }
+    process->node->counters.reductions += handled;
+    process->running = false;
+    if (process->mailbox.count)
+        turn_add(process->node->turn, TURN_RUN, &process->task);
+}
+
+/* ---- life ---- */
+
+int process_spawn(struct hm_node *node, const struct process_class *class, hm_process **result) {
+    if (node->process_count >= node->max_processes)
+        return HM_ELIMIT;
+    hm_process *process = calloc(1, sizeof *process);
+    if (!process)
+        return HM_ENOMEM;
+    uint32_t id = take_slot(node);
+    if (id == NO_SLOT) {
+        free(process);
+        return HM_ENOMEM;
+    }
+    node->slots[id].process = process;
+    node->process_count++;
+    node->counters.processes_started++;
+    process->task.run = run_process;
+    process->node = node;
+    process->class = class;
+    process->pid = (hm_pid){node->name, id, node->slots[id].serial, node->dist.creation};
+    process->leader = node->leader.node ? node->leader : process->pid;
+    process->initial_module = class->module;
+    process->initial_function = "init";
+    process->initial_arity = 1;
+    mailbox_init(&process->mailbox);
+    STAILQ_INIT(&process->deferred);
+    LIST_INIT(&process->links);
+    LIST_INIT(&process->watching);
+    LIST_INIT(&process->watched_by);
+    LIST_INIT(&process->aliases);
+    LIST_INIT(&process->timers);
+    LIST_INIT(&process->calls);
+    *result = process;
+    return HM_OK;
+}
+
+static void reap_process(struct turn_task *task) {
+    free(turn_owner(task, hm_process, task));
+}
+
+/* Out of all tables; the memory goes at the end of the turn, for handlers may still stand on the stack. */
+static void remove_process(hm_process *process) {
+    struct hm_node *node = process->node;
+    calls_on_end(process);
+    timers_on_end(process);
+    aliases_on_end(process);
+    peers_watch(process, false, false);
+    registry_remove(process);
+    mailbox_put_first(&process->mailbox, &process->deferred, process->deferred_count);
+    process->deferred_count = 0;
+    mailbox_fini(&process->mailbox);
+    block_release(process->reason);
+    process->reason = NULL;
+    give_slot(node, process->pid.id);
+    node->process_count--;
+    process->ended = true;
+    turn_remove(node->turn, &process->task);
+    process->task.run = reap_process;
+    turn_add(node->turn, TURN_REAP, &process->task);
+}
+
+void process_abandon(hm_process *process) {
+    links_on_end(process, ATOM_TERM("normal"));
+    monitors_on_end(process, ATOM_TERM("noproc"));
+    remove_process(process);
+}
+
+void process_exit(hm_process *process, hm_term reason) {
+    if (process->ended || process->running)
+        return;
+    process->running = true; /* ended may send to itself; it must not come back here */
+    if (process->class->ended)
+        process->class->ended(process, reason);
+    /* What terminate left behind with hm_stop is not the reason any more. */
+    registry_remove(process);
+    links_on_end(process, reason);
+    monitors_on_end(process, reason);
+    remove_process(process);
+}
+
+int process_set_reason(hm_process *process, hm_term reason) {
+    struct block *copy = block_copy(bytes_of(reason.bytes, reason.size));
+    block_release(process->reason);
+    process->reason = copy;
+    return copy ? HM_OK : HM_ENOMEM;
+}
+
+/* ---- mail ---- */
+
+void process_deliver(hm_process *process, struct message *message) {
+    struct hm_node *node = process->node;
+    if (process->ended) {
+        message_free(message);
+        return;
+    }
+    if (process->mailbox.count + process->deferred_count >= node->max_mailbox && message->kind == MESSAGE_TERM) {
+        if (node->counters.mailbox_drops++ % 100000 == 0)
+            log_warn(&node->log, "process.mailbox_full",
+                     "mailbox of %s (pid id %u) is full with %u messages: new ones are dropped (--max-mailbox)",
+                     process->class->module, process->pid.id, process->mailbox.count + process->deferred_count);
+        message_free(message);
+        return;
+    }
+    mailbox_put(&process->mailbox, message);
+    turn_add(node->turn, TURN_RUN, &process->task);
+}
+
+int process_deliver_term(hm_process *process, hm_term term, struct block *shared) {
+    struct message *message = message_new(MESSAGE_TERM, term, shared);
+    if (!message)
+        return HM_ENOMEM;
+    process_deliver(process, message);
+    return HM_OK;
+}
+
+int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool from_link, bool untrappable) {
+    struct message *message = message_new(MESSAGE_EXIT, reason, NULL);
+    if (!message)
+        return HM_ENOMEM;
+    message->from = from;
+    message->from_link = from_link;
+    message->untrappable = untrappable;
+    process_deliver(process, message);
+    return HM_OK;
+}
+
+void process_drop(hm_process *process, enum message_kind kind, uint64_t tag) {
+    if (process->mailbox.count)
+        process->mailbox.count = messages_drop(&process->mailbox.list, kind, tag);
+    if (process->deferred_count)
+        process->deferred_count = messages_drop(&process->deferred, kind, tag);
+}
+
+void process_suspend(hm_process *process) {
+    process->suspended = true;
+}
+
+void process_resume(hm_process *process) {
+    if (!process->suspended)
+        return;
+    process->suspended = false;
+    uint32_t count = process->deferred_count;
+    process->deferred_count = 0;
+    mailbox_put_first(&process->mailbox, &process->deferred, count);
+    STAILQ_INIT(&process->deferred);
+    if (process->mailbox.count)
+        turn_add(process->node->turn, TURN_RUN, &process->task);
+}
+
+size_t process_memory(const hm_process *process) {
+    size_t bytes = sizeof *process;
+    const struct message *message;
+    STAILQ_FOREACH(message, &process->mailbox.list, link)
+        bytes += sizeof *message + (message->shared ? 0 : message->term.size);
+    STAILQ_FOREACH(message, &process->deferred, link)
+        bytes += sizeof *message + (message->shared ? 0 : message->term.size);
+    return bytes;
+}
+
+void process_table_free(struct hm_node *node) {
+    free(node->slots);
+    node->slots = NULL;
+    node->slot_count = node->slot_capacity = 0;
+}

@@ -1,0 +1,62 @@
+#include "node/registry.h"
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->lost = true)
+#include <stdlib.h>
+#include <uthash.h>
+
+struct registry_entry {
+    UT_hash_handle hh;
+    hm_process *process;
+    bool lost; /* the table had no memory for it */
+    size_t size;
+    char text[];
+};
+
+int registry_add(hm_process *process, const char *text, size_t size) {
+    struct hm_node *node = process->node;
+    if (process->name)
+        return HM_ESTATE;
+    if (size == 0 || size >= HM_ATOM_BYTES || (size == 9 && memcmp(text, "undefined", 9) == 0))
+        return HM_ENAME;
+    if (registry_lookup(node, bytes_of(text, size)))
+        return HM_ETAKEN;
+    struct registry_entry *entry = calloc(1, sizeof *entry + size + 1);
+    if (!entry)
+        return HM_ENOMEM;
+    memcpy(entry->text, text, size);
+    entry->size = size;
+    entry->process = process;
+    HASH_ADD_KEYPTR(hh, node->registry, entry->text, size, entry);
+    if (entry->lost) {
+        free(entry);
+        return HM_ENOMEM;
+    }
+    process->name = entry;
+    return HM_OK;
+}
+
+void registry_remove(hm_process *process) {
+    struct registry_entry *entry = process->name;
+    if (!entry)
+        return;
+    HASH_DEL(process->node->registry, entry);
+    process->name = NULL;
+    free(entry);
+}
+
+hm_process *registry_lookup(const struct hm_node *node, struct bytes name) {
+    struct registry_entry *entry;
+    HASH_FIND(hh, node->registry, name.at, name.size, entry);
+    return entry ? entry->process : NULL;
+}
+
+struct bytes registry_name(const hm_process *process) {
+    return process->name ? bytes_of(process->name->text, process->name->size) : (struct bytes){0};
+}
+
+void registry_each(struct hm_node *node, void (*each)(void *arg, struct bytes name, hm_process *process), void *arg) {
+    struct registry_entry *entry, *next;
+    HASH_ITER(hh, node->registry, entry, next)
+        each(arg, bytes_of(entry->text, entry->size), entry->process);
+}

@@ -1,0 +1,63 @@
+#include "node/route.h"
+
+#include "node/aliases.h"
+#include "node/links.h"
+#include "node/peers.h"
+#include "node/registry.h"
+
+int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message, struct block *shared) {
+    const hm_node_name *on = to.name ? (to.node ? to.node : node->name) : to.pid.node;
+    if (!on)
+        return HM_EINVAL;
+    struct bytes name = to.name ? bytes_of(to.name, strlen(to.name)) : (struct bytes){0};
+    if (on == node->name) {
+        hm_process *process = name.size ? registry_lookup(node, name) : process_lookup(node, to.pid);
+        node->counters.messages_local++;
+        if (process)
+            return process_deliver_term(process, message, shared);
+        node->counters.dead_letters++;
+        return HM_OK;
+    }
+    struct peer *peer = peers_get(node, on);
+    if (!peer)
+        return HM_ENOMEM;
+    struct control control = {.kind = name.size ? CONTROL_SEND_NAME : CONTROL_SEND, .from = from, .name = name};
+    if (!name.size)
+        control.to = to.pid;
+    int error = peers_send(peer, &control, message, shared);
+    return error == HM_ENOCONNECTION || error == HM_EFLAGS ? HM_OK : error;
+}
+
+int route_send_alias(struct hm_node *node, hm_pid from, const hm_ref *ref, hm_term message, struct block *shared) {
+    if (ref->node == node->name) {
+        struct alias *alias = aliases_lookup(node, ref);
+        node->counters.messages_local++;
+        if (alias)
+            aliases_deliver(alias, message, shared);
+        else
+            node->counters.dead_letters++;
+        return HM_OK;
+    }
+    struct peer *peer = ref->node ? peers_get(node, ref->node) : NULL;
+    if (!peer)
+        return HM_ENOMEM;
+    struct control control = {.kind = CONTROL_SEND_ALIAS, .from = from, .ref = *ref};
+    int error = peers_send(peer, &control, message, shared);
+    return error == HM_ENOCONNECTION ? HM_OK : error;
+}
+
+int route_exit(struct hm_node *node, hm_pid from, hm_pid to, hm_term reason, bool from_link) {
+    if (to.node == node->name) {
+        hm_process *process = process_lookup(node, to);
+        bool kill = !from_link && hm_is_atom(reason, "kill");
+        return process ? process_deliver_exit(process, from, reason, from_link, kill) : HM_OK;
+    }
+    struct peer *peer = to.node ? peers_get(node, to.node) : NULL;
+    if (!peer)
+        return HM_ENOMEM;
+    if (from_link && !peer_is_up(peer))
+        return HM_OK; /* its nodedown tells them */
+    struct control control = {.kind = from_link ? CONTROL_EXIT : CONTROL_EXIT2, .from = from, .to = to};
+    int error = peers_send(peer, &control, reason, NULL);
+    return error == HM_ENOCONNECTION ? HM_OK : error;
+}
