@@ -78,9 +78,13 @@ HM_API const char *hm_node_name_text(const hm_node_name *name);
 
 /* ---- check ------------------------------------------------------------------------------------------------- */
 
+/* The deepest nesting that hm_term_check can be told to accept. What reads nested terms (compare, print, ...) recurses
+ * at most that deep, some 200 bytes of stack for each level. */
+enum { HM_DEPTH_MAX = 8192 };
+
 /* Limits for bytes from a stranger; a field of 0 means the default in the comment. */
 struct hm_check_limits {
-    uint32_t depth; /* nesting, default 1024 */
+    uint32_t depth; /* nesting, default 1024; more than HM_DEPTH_MAX means HM_DEPTH_MAX */
     uint32_t terms; /* how many terms in all, default 64 Mi */
 };
 
@@ -116,11 +120,10 @@ struct hm_list {
     hm_term rest;
     uint32_t left;
     bool string;
-    unsigned char small[2];
 };
 /* false when the term is no list. The empty list begins and has no elements. */
 HM_API bool hm_list_begin(hm_term term, struct hm_list *list);
-/* The next element, false after the last. It borrows from the term, or from `list` until the next call. */
+/* The next element, false after the last. It lives as long as the term does. */
 HM_API bool hm_list_next(struct hm_list *list, hm_term *element);
 /* After the last element: true when the list is proper, else its tail is stored. tail may be NULL. */
 HM_API bool hm_list_end(const struct hm_list *list, hm_term *tail);

@@ -1,0 +1,43 @@
+/*
+ * etf/build: writing terms; behind the builder of <hermod/term.h>, and what parse needs beside it.
+ *
+ * ei encodes (ei_encode_*), but into room that our own writer has reserved: ei_x_* would grow the buffer by a constant,
+ * lose it when realloc fails, and count in int. One thread for each builder.
+ */
+#ifndef HM_ETF_BUILD_H
+#define HM_ETF_BUILD_H
+
+#include <hermod/term.h>
+
+/* A place to come back to. */
+struct build_mark {
+    size_t size;
+    int64_t missing;
+};
+struct build_mark build_mark(const hm_build *build);
+void build_rollback(hm_build *build, struct build_mark mark);
+/* What was written since the mark, as one term. Lends until the builder is changed. */
+hm_term build_since(const hm_build *build, struct build_mark mark);
+
+/* Makes the error stick, unless there is one. */
+void build_fail(hm_build *build, int error);
+
+/* A tuple or a map whose size is known only after its terms: begin, put them, end with their number (of pairs). */
+size_t build_tuple_begin(hm_build *build);
+void build_tuple_end(hm_build *build, size_t begin, uint32_t arity);
+size_t build_map_begin(hm_build *build);
+void build_map_end(hm_build *build, size_t begin, uint32_t size);
+/* hm_put_list_end for an improper list: the tail is the last term that was put, and is not counted. */
+void build_list_end_improper(hm_build *build, size_t begin, uint32_t length);
+
+/* Integers of any size: the magnitude, little endian, without leading zeros. */
+void build_integer(hm_build *build, bool negative, const uint8_t *digits, size_t size);
+/* Bits of the last byte, 1..8. */
+void build_bits(hm_build *build, const uint8_t *bytes, size_t size, unsigned last_bits);
+/* Encoded bytes that are one term. */
+void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial, uint32_t creation);
+/* fun M:F/A of text that is valid UTF-8. */
+void build_export(hm_build *build, const char *module, size_t module_size, const char *function, size_t function_size,
+                  uint8_t arity);
+
+#endif
