@@ -77,8 +77,10 @@ void turn_free(struct turn *turn) {
         return;
     struct turn_task *task;
     turn->running = true; /* nothing is armed any more */
-    while ((task = take(turn, TURN_REAP)))
-        task->run(task);
+    while (has_work(turn))
+        for (int stage = TURN_RUN; stage <= TURN_REAP; stage++)
+            while ((task = take(turn, (enum turn_stage)stage)))
+                task->run(task);
     if (turn->end_of_round)
         event_free(turn->end_of_round);
     if (turn->next_round)

@@ -29,7 +29,7 @@ struct turn_task {
 
 /* NULL without memory. run_budget: how many TURN_RUN tasks one turn runs. */
 struct turn *turn_new(struct event_base *base, unsigned run_budget);
-/* Runs what is left of TURN_REAP, then ends. No task of another stage may be queued. */
+/* Runs what is still queued, then ends. */
 void turn_free(struct turn *turn);
 /* Queues the task unless it is queued already (in whatever stage). */
 void turn_add(struct turn *turn, enum turn_stage stage, struct turn_task *task);

@@ -41,15 +41,9 @@ struct node_counters {
     uint64_t reductions;                      /* messages handled */
 };
 
-struct node_cookie { /* per-peer cookies, reserved for erlang:set_cookie(Node, C) */
-    LIST_ENTRY(node_cookie) link;
-    const hm_node_name *peer;
-    char *text;
-};
-
 struct hm_node {
     struct event_base *base;
-    struct log log;
+    struct log log; /* writes through log_line */
     struct turn *turn;
     struct names *names;
     struct dist dist;
@@ -81,10 +75,16 @@ struct hm_node {
     struct node_counters counters;
     bool stopping;
 
-    /* api */
+    /* api/node_api.c */
     struct listener *listener;
     struct registration *registration;
-    uint16_t port;
+    uint16_t port, port_first, port_last;
+    LIST_HEAD(, names_query) names_queries;
+    char *listen, *epmd_address, *epmd_start;
+    hm_node_ready *ready;
+    void *ready_arg;
+    void (*log_line)(void *arg, enum hm_log_level level, const char *id, const char *text);
+    void *log_arg;
 };
 
 hm_ref node_make_ref(struct hm_node *node);

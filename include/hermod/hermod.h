@@ -120,6 +120,14 @@ enum hm_nodes { HM_NODES_VISIBLE = 1, HM_NODES_HIDDEN = 2, HM_NODES_CONNECTED = 
 /* Calls each for every connected node of these kinds; it must not connect or disconnect. */
 HM_API void hm_nodes(hm_node *node, enum hm_nodes kinds, void (*each)(void *arg, const hm_node_name *peer), void *arg);
 
+/* One registered name and the port its node listens on; at the end once with name NULL and the outcome: 0, HM_EEPMD (no epmd
+ * answers there), HM_ENOCONNECTION (no such host). The name is borrowed until it returns. */
+typedef void hm_epmd_name(void *arg, const char *name, uint16_t port, int error);
+
+/* Asks the epmd of a host (NULL: this one) for the nodes that it knows. Works for a node that was never started. At most until the node is
+ * freed; a query that runs then ends without its last call. */
+HM_API int hm_epmd_names(hm_node *node, const char *host, hm_epmd_name *each, void *arg);
+
 /* ---- pids and references in terms -------------------------------------------------------------------------- */
 
 /* false: another term, or the table of node names is full. */
