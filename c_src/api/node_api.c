@@ -321,7 +321,7 @@ void hm_node_free(hm_node *node) {
     dist_fini(&node->dist);
     process_table_free(node);
     names_free(node->names);
-    hm_build_free(node->scratch);
+    hm_build_free(node->spare_build);
     free(node->cookie);
     free(node->listen);
     free(node->epmd_address);

@@ -91,7 +91,7 @@ static enum hm_verdict on_timeout(hm_process *self, struct message *message) {
 
 static int send_request(struct call *call, hm_address to, hm_term request) {
     hm_process *process = call->process;
-    hm_build *build = hm_build_new();
+    hm_build *build = node_build_take(process->node);
     if (!build)
         return HM_ENOMEM;
     hm_put_tuple(build, 3);
@@ -105,7 +105,7 @@ static int send_request(struct call *call, hm_address to, hm_term request) {
     int error = hm_build_error(build);
     if (error == HM_OK)
         error = route_send(process->node, process->pid, to, hm_build_term(build), NULL);
-    hm_build_free(build);
+    node_build_give(process->node, build);
     return error;
 }
 

@@ -68,7 +68,7 @@ static uint64_t number_of(const hm_ref *ref) {
 /* {'DOWN', Ref, process, Pid | {Name, Node}, Reason} to a local watcher. */
 static void deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, struct bytes name,
                          const hm_node_name *target_node, hm_term reason) {
-    hm_build *build = hm_build_new();
+    hm_build *build = node_build_take(watcher->node);
     struct message *message = NULL;
     if (!build)
         goto done;
@@ -88,7 +88,7 @@ static void deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, str
     if (hm_build_error(build) == HM_OK)
         message = message_new(MESSAGE_DOWN, hm_build_term(build), NULL);
 done:
-    hm_build_free(build);
+    node_build_give(watcher->node, build);
     if (message) {
         message->tag = number_of(ref);
         process_deliver(watcher, message);

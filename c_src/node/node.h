@@ -71,7 +71,7 @@ struct hm_node {
     uint64_t next_reference, next_unlink, next_timer;
     const struct node_hooks *hooks; /* otp */
     void *otp;                      /* otp's own things, freed by its hooks */
-    hm_build *scratch;              /* for terms that live until the next use: never across a call that may use it */
+    hm_build *spare_build;          /* node.c */
     struct node_counters counters;
     bool stopping;
 
@@ -88,6 +88,10 @@ struct hm_node {
 };
 
 hm_ref node_make_ref(struct hm_node *node);
+/* An empty builder for a moment (sending makes one for each message, and need not allocate it each time); given back when
+ * its term was sent. NULL without memory. */
+hm_build *node_build_take(struct hm_node *node);
+void node_build_give(struct hm_node *node, hm_build *build);
 /* Is this a pid of this node, of this life? */
 static inline bool node_owns_pid(const struct hm_node *node, hm_pid pid) {
     return pid.node == node->name && pid.creation == node->dist.creation;

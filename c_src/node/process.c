@@ -81,9 +81,7 @@ static bool makes_stop(const struct message *message) {
     return !hm_is_atom(message->term, "normal");
 }
 
-static int exit_as_term(hm_process *process, const struct message *message, hm_build *build) {
-    (void)process;
-    hm_build_reset(build);
+static int exit_as_term(const struct message *message, hm_build *build) {
     hm_put_tuple(build, 3);
     hm_put_atom(build, "EXIT");
     hm_put_pid(build, message->from);
@@ -102,14 +100,14 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         process_set_reason(process, message->term);
         return HM_STOP;
     }
-    hm_build *build = hm_build_new();
-    if (!build || exit_as_term(process, message, build) != HM_OK) {
-        hm_build_free(build);
+    hm_build *build = node_build_take(process->node);
+    if (!build || exit_as_term(message, build) != HM_OK) {
+        node_build_give(process->node, build);
         log_error(&process->node->log, "process.memory", "no memory for an exit message; it is lost");
         return HM_CONTINUE;
     }
     enum hm_verdict verdict = process->class->receive(process, hm_build_term(build));
-    hm_build_free(build);
+    node_build_give(process->node, build);
     return verdict;
 }
 

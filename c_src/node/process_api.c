@@ -69,7 +69,7 @@ static int send_built(hm_process *self, hm_address to, hm_build *build) {
     int error = hm_build_error(build);
     if (error == HM_OK)
         error = route_send(self->node, self->pid, to, hm_build_term(build), NULL);
-    hm_build_free(build);
+    node_build_give(self->node, build);
     return error;
 }
 
@@ -78,7 +78,7 @@ int hm_send(hm_process *self, hm_address to, hm_term message) {
 }
 
 int hm_sendf(hm_process *self, hm_address to, const char *pattern, ...) {
-    hm_build *build = hm_build_new();
+    hm_build *build = node_build_take(self->node);
     if (!build)
         return HM_ENOMEM;
     va_list arguments;
@@ -110,8 +110,8 @@ int hm_send_alias(hm_process *self, const hm_ref *alias, hm_term message) {
     return route_send_alias(self->node, self->pid, alias, message, NULL);
 }
 
-static hm_build *cast_begin(void) {
-    hm_build *build = hm_build_new();
+static hm_build *cast_begin(hm_process *self) {
+    hm_build *build = node_build_take(self->node);
     if (build) {
         hm_put_tuple(build, 2);
         hm_put_atom(build, "$gen_cast");
@@ -120,7 +120,7 @@ static hm_build *cast_begin(void) {
 }
 
 int hm_cast(hm_process *self, hm_address to, hm_term message) {
-    hm_build *build = cast_begin();
+    hm_build *build = cast_begin(self);
     if (!build)
         return HM_ENOMEM;
     hm_put_term(build, message);
@@ -128,7 +128,7 @@ int hm_cast(hm_process *self, hm_address to, hm_term message) {
 }
 
 int hm_castf(hm_process *self, hm_address to, const char *pattern, ...) {
-    hm_build *build = cast_begin();
+    hm_build *build = cast_begin(self);
     if (!build)
         return HM_ENOMEM;
     va_list arguments;
