@@ -70,11 +70,15 @@ static bool equal_at(const uint8_t *a, const uint8_t *b) {
     return equal(&a, &b);
 }
 
-/* The value of `key` among the pairs, or NULL. */
-static const uint8_t *find_value(const uint8_t *pairs, uint32_t count, const struct entry *index, const uint8_t *key) {
+/*
+ * The value of `key` among the pairs, or NULL. `except` is a key there that is known to differ, or NULL: were two keys
+ * ever compared twice, maps nested as keys of maps would take time exponential in their depth.
+ */
+static const uint8_t *find_value(const uint8_t *pairs, uint32_t count, const struct entry *index, const uint8_t *key,
+                                 const uint8_t *except) {
     if (!index) {
         while (count--) {
-            if (equal_at(pairs, key))
+            if (pairs != except && equal_at(pairs, key))
                 return view_skip(pairs);
             pairs = view_skip(view_skip(pairs));
         }
@@ -91,7 +95,7 @@ static const uint8_t *find_value(const uint8_t *pairs, uint32_t count, const str
             high = middle;
     }
     for (; low < count && index[low].hash == wanted; low++)
-        if (equal_at(index[low].key, key))
+        if (index[low].key != except && equal_at(index[low].key, key))
             return view_skip(index[low].key);
     return NULL;
 }
@@ -113,9 +117,10 @@ static bool equal_maps(const uint8_t **a, const uint8_t **b, uint32_t count) {
     if (i == count)
         return true;
     struct entry *index = count > INDEX_FROM ? index_keys(pairs, count) : NULL;
+    const uint8_t *except = *b;
     bool same = true;
-    for (; i < count && same; i++) {
-        const uint8_t *value = find_value(pairs, count, index, *a);
+    for (; i < count && same; i++, except = NULL) {
+        const uint8_t *value = find_value(pairs, count, index, *a, except);
         *a = view_skip(*a);
         same = value && equal(a, &value);
         *b = view_skip(view_skip(*b));
@@ -137,7 +142,7 @@ bool equal_find_duplicate_key(hm_term map, hm_term *key) {
                 found = index[j].key;
     for (; !index && count && !found; count--) {
         const uint8_t *next = view_skip(view_skip(pairs));
-        if (find_value(next, count - 1, NULL, pairs))
+        if (find_value(next, count - 1, NULL, pairs, NULL))
             found = pairs;
         pairs = next;
     }
