@@ -8,26 +8,7 @@
 #include "dist/control.h"
 
 #include "dist/flags.h"
-#include "etf/check.h"
-
-enum {
-    TAG_SMALL_INTEGER = 97,
-    TAG_INTEGER = 98,
-    TAG_ATOM = 100,
-    TAG_REFERENCE = 101,
-    TAG_PID = 103,
-    TAG_SMALL_TUPLE = 104,
-    TAG_NIL = 106,
-    TAG_LARGE_TUPLE = 105,
-    TAG_SMALL_BIG = 110,
-    TAG_LARGE_BIG = 111,
-    TAG_NEW_REFERENCE = 114,
-    TAG_SMALL_ATOM = 115,
-    TAG_ATOM_UTF8 = 118,
-    TAG_SMALL_ATOM_UTF8 = 119,
-    TAG_NEW_PID = 88,
-    TAG_NEWER_REFERENCE = 90,
-};
+#include "etf/view.h"
 
 /* Bits of ALTACT_SIG_SEND, ERTS_DOP_ALTACT_SIG_FLG_* */
 enum { SIG_TOKEN = 2, SIG_ALIAS = 4, SIG_NAME = 8, SIG_EXIT = 16 };
@@ -133,9 +114,9 @@ bool control_has_payload(const struct control *control) {
 
 static void skip_atom(struct reader *r) {
     uint8_t tag = reader_u8(r);
-    if (tag == TAG_SMALL_ATOM_UTF8 || tag == TAG_SMALL_ATOM)
+    if (tag == ETF_SMALL_ATOM_UTF8 || tag == ETF_SMALL_ATOM)
         reader_take(r, reader_u8(r));
-    else if (tag == TAG_ATOM_UTF8 || tag == TAG_ATOM)
+    else if (tag == ETF_ATOM_UTF8 || tag == ETF_ATOM)
         reader_take(r, reader_u16(r));
     else
         r->failed = true;
@@ -143,54 +124,54 @@ static void skip_atom(struct reader *r) {
 
 /* Cuts the next element. The tags that control tuples are made of are walked here, the rest by etf. */
 static hm_term cut_element(struct reader *r) {
-    static const struct hm_check_limits checked_already = {UINT32_MAX, UINT32_MAX};
     const uint8_t *begin = r->at;
-    size_t words, size;
-    switch (reader_left(r) ? *begin : 0) {
-    case TAG_SMALL_ATOM_UTF8:
-    case TAG_SMALL_ATOM:
-    case TAG_ATOM_UTF8:
-    case TAG_ATOM:
+    size_t words;
+    if (!reader_left(r))
+        r->failed = true;
+    if (r->failed)
+        return (hm_term){NULL, 0};
+    switch (*begin) {
+    case ETF_SMALL_ATOM_UTF8:
+    case ETF_SMALL_ATOM:
+    case ETF_ATOM_UTF8:
+    case ETF_ATOM:
         skip_atom(r);
         break;
-    case TAG_NEW_PID:
-    case TAG_PID:
+    case ETF_NEW_PID:
+    case ETF_PID:
         reader_u8(r);
         skip_atom(r);
-        reader_take(r, *begin == TAG_NEW_PID ? 12 : 9);
+        reader_take(r, *begin == ETF_NEW_PID ? 12 : 9);
         break;
-    case TAG_NEWER_REFERENCE:
-    case TAG_NEW_REFERENCE:
+    case ETF_NEWER_REFERENCE:
+    case ETF_NEW_REFERENCE:
         reader_u8(r);
         words = reader_u16(r);
         skip_atom(r);
-        reader_take(r, (*begin == TAG_NEWER_REFERENCE ? 4 : 1) + 4 * words);
+        reader_take(r, (*begin == ETF_NEWER_REFERENCE ? 4 : 1) + 4 * words);
         break;
-    case TAG_SMALL_INTEGER:
+    case ETF_SMALL_INTEGER:
         reader_take(r, 2);
         break;
-    case TAG_INTEGER:
+    case ETF_INTEGER:
         reader_take(r, 5);
         break;
-    case TAG_NIL:
+    case ETF_NIL:
         reader_take(r, 1);
         break;
     default:
-        if (check_term(bytes_of(begin, reader_left(r)), &checked_already, &size) == HM_OK)
-            reader_take(r, size);
-        else
-            r->failed = true;
+        reader_take(r, (size_t)(view_skip(begin) - begin));
     }
     return r->failed ? (hm_term){NULL, 0} : (hm_term){begin, (size_t)(r->at - begin)};
 }
 
 static bool is_pid(hm_term term) {
-    return term.bytes[0] == TAG_NEW_PID || term.bytes[0] == TAG_PID;
+    return term.bytes[0] == ETF_NEW_PID || term.bytes[0] == ETF_PID;
 }
 
 static bool is_ref(hm_term term) {
     uint8_t tag = term.bytes[0];
-    return tag == TAG_NEWER_REFERENCE || tag == TAG_NEW_REFERENCE || tag == TAG_REFERENCE;
+    return tag == ETF_NEWER_REFERENCE || tag == ETF_NEW_REFERENCE || tag == ETF_REFERENCE;
 }
 
 static int take_pid(struct names *names, hm_term term, hm_pid *pid) {
@@ -209,9 +190,9 @@ static int take_ref(struct names *names, hm_term term, hm_ref *ref) {
 static int take_atom(hm_term term, struct bytes *text) {
     struct reader r = reader_of(bytes_of(term.bytes, term.size));
     uint8_t tag = reader_u8(&r);
-    if (tag == TAG_SMALL_ATOM_UTF8 || tag == TAG_SMALL_ATOM)
+    if (tag == ETF_SMALL_ATOM_UTF8 || tag == ETF_SMALL_ATOM)
         *text = reader_bytes(&r, reader_u8(&r));
-    else if (tag == TAG_ATOM_UTF8 || tag == TAG_ATOM)
+    else if (tag == ETF_ATOM_UTF8 || tag == ETF_ATOM)
         *text = reader_bytes(&r, reader_u16(&r));
     else
         return HM_EBADTERM;
@@ -225,14 +206,14 @@ static int take_unsigned(hm_term term, uint64_t *value, bool *exact) {
     uint32_t digits;
     *exact = true;
     *value = 0;
-    if (tag == TAG_SMALL_INTEGER) {
+    if (tag == ETF_SMALL_INTEGER) {
         *value = reader_u8(&r);
-    } else if (tag == TAG_INTEGER) {
+    } else if (tag == ETF_INTEGER) {
         *value = reader_u32(&r);
         if (*value > INT32_MAX)
             return HM_EBADTERM;
-    } else if (tag == TAG_SMALL_BIG || tag == TAG_LARGE_BIG) {
-        digits = tag == TAG_SMALL_BIG ? reader_u8(&r) : reader_u32(&r);
+    } else if (tag == ETF_SMALL_BIG || tag == ETF_LARGE_BIG) {
+        digits = tag == ETF_SMALL_BIG ? reader_u8(&r) : reader_u32(&r);
         if (reader_u8(&r) != 0)
             return HM_EBADTERM;
         struct bytes little = reader_bytes(&r, digits);
@@ -249,7 +230,7 @@ static int take_unsigned(hm_term term, uint64_t *value, bool *exact) {
 }
 
 static int take_tuple(hm_term term) {
-    return term.bytes[0] == TAG_SMALL_TUPLE || term.bytes[0] == TAG_LARGE_TUPLE ? HM_OK : HM_EBADTERM;
+    return term.bytes[0] == ETF_SMALL_TUPLE || term.bytes[0] == ETF_LARGE_TUPLE ? HM_OK : HM_EBADTERM;
 }
 
 static int take_pid_or_name(struct names *names, hm_term term, hm_pid *pid, struct bytes *name) {
@@ -324,7 +305,7 @@ static int take_field(enum field field, hm_term term, struct names *names, struc
 int control_decode(hm_term tuple, struct names *names, struct control *control, hm_term *payload) {
     struct reader r = reader_of(bytes_of(tuple.bytes, tuple.size));
     uint8_t tag = reader_u8(&r);
-    uint32_t arity = tag == TAG_SMALL_TUPLE ? reader_u8(&r) : tag == TAG_LARGE_TUPLE ? reader_u32(&r) : 0;
+    uint32_t arity = tag == ETF_SMALL_TUPLE ? reader_u8(&r) : tag == ETF_LARGE_TUPLE ? reader_u32(&r) : 0;
     uint64_t op, signal_bits = 0;
     hm_term reason = {NULL, 0};
     bool exact;
@@ -376,10 +357,10 @@ static void put_ref(struct writer *out, const hm_ref *ref) {
 
 static size_t atom_encode(struct bytes text, uint8_t *out) {
     size_t head = 2;
-    out[0] = TAG_SMALL_ATOM_UTF8;
+    out[0] = ETF_SMALL_ATOM_UTF8;
     out[1] = (uint8_t)text.size;
     if (text.size > 255) {
-        out[0] = TAG_ATOM_UTF8;
+        out[0] = ETF_ATOM_UTF8;
         set_be16(out + 1, (uint16_t)text.size);
         head = 3;
     }
@@ -396,16 +377,16 @@ static void put_atom(struct writer *out, struct bytes text) {
 
 static void put_unsigned(struct writer *out, uint64_t value) {
     if (value <= 255) {
-        writer_u8(out, TAG_SMALL_INTEGER);
+        writer_u8(out, ETF_SMALL_INTEGER);
         writer_u8(out, (uint8_t)value);
     } else if (value <= INT32_MAX) {
-        writer_u8(out, TAG_INTEGER);
+        writer_u8(out, ETF_INTEGER);
         writer_u32(out, (uint32_t)value);
     } else {
         uint8_t digits[8], count = 0;
         for (; value; value >>= 8)
             digits[count++] = (uint8_t)value;
-        writer_u8(out, TAG_SMALL_BIG);
+        writer_u8(out, ETF_SMALL_BIG);
         writer_u8(out, count);
         writer_u8(out, 0);
         writer_put(out, digits, count);
@@ -532,7 +513,7 @@ int control_encode(const struct control *control, uint64_t flags, hm_term payloa
         unsigned arity = 1;
         while (row->fields[arity - 1] != F_END)
             arity++;
-        writer_u8(out, TAG_SMALL_TUPLE);
+        writer_u8(out, ETF_SMALL_TUPLE);
         writer_u8(out, (uint8_t)arity);
         put_unsigned(out, op);
         for (const enum field *field = row->fields; *field != F_END; field++)
@@ -553,25 +534,25 @@ size_t control_hot_size(const struct control *control) {
 
 size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out) {
     uint8_t *at = out;
-    *at++ = TAG_SMALL_TUPLE;
+    *at++ = ETF_SMALL_TUPLE;
     if (control->kind == CONTROL_SEND_NAME) {
         *at++ = 4;
-        *at++ = TAG_SMALL_INTEGER;
+        *at++ = ETF_SMALL_INTEGER;
         *at++ = 6;
         at += pid_encode(control->from, at);
-        *at++ = TAG_SMALL_ATOM_UTF8;
+        *at++ = ETF_SMALL_ATOM_UTF8;
         *at++ = 0;
         at += atom_encode(control->name, at);
         return (size_t)(at - out);
     }
     *at++ = 3;
-    *at++ = TAG_SMALL_INTEGER;
+    *at++ = ETF_SMALL_INTEGER;
     if (control->from.node && (flags & FLAG_SEND_SENDER)) {
         *at++ = 22;
         at += pid_encode(control->from, at);
     } else {
         *at++ = 2;
-        *at++ = TAG_SMALL_ATOM_UTF8;
+        *at++ = ETF_SMALL_ATOM_UTF8;
         *at++ = 0;
     }
     at += pid_encode(control->to, at);
