@@ -1,0 +1,269 @@
+%% The load generator, and who writes the report. Runs on a node of its own, started by `run`; both servers are
+%% driven through the same functions, turn by turn, so that what else the machine does hits both.
+%%
+%% From the environment: BENCH_FIGURES and BENCH_ROUNDS; BENCH_HERMOD, BENCH_BEAM, BENCH_FLOODER as
+%% "node@host pid" (the two servers that are measured, and a Hermod that floods the first); BENCH_START_HERMOD
+%% and BENCH_START_BEAM, shell commands that start a node named by $NODE.
+-module(bench_load).
+-export([main/0]).
+
+-define(CASTS, 400000).
+-define(FLOOD_HERMOD, 3000000).
+-define(FLOOD_BEAM, 300000).
+-define(CALLS, 5000).
+-define(CALLERS, 64).
+-define(CALLS_EACH, 800).
+-define(SUBSCRIBERS, 1000).
+-define(PUBLISHES, 250).
+-define(IDLE, 100000).
+-define(PATIENCE, 120000).
+
+main() ->
+    Status = try report(figures()), 0
+             catch C:R:Trace -> io:format(standard_error, "bench: ~p ~p~n~p~n", [C, R, Trace]), 1
+             end,
+    erlang:halt(Status).
+
+figures() ->
+    [list_to_existing_atom(F) || F <- string:lexemes(os:getenv("BENCH_FIGURES"), ", ")].
+
+target(Name) ->
+    [Node, Pid] = string:lexemes(os:getenv(Name), " "),
+    {list_to_atom(Node), Pid}.
+
+report(Figures) ->
+    Hermod = target("BENCH_HERMOD"),
+    Beam = target("BENCH_BEAM"),
+    [pong = ping(Node, 5000) || {Node, _} <- [Hermod, Beam]],
+    {ok, _} = gen_server:start({local, bench}, bench_server, bench, []),
+    io:format("~-44ts ~26ts ~26ts ~8ts~n", ["median [min-max]", "Hermod", "BEAM", "H/B"]),
+    Missed = lists:sum([figure(F, Hermod, Beam) || F <- Figures]),
+    io:format("~n~ts~n", [case Missed of
+                              0 -> "Every target is reached.";
+                              _ -> io_lib:format("~b targets are not reached.", [Missed])
+                          end]).
+
+%% ---- the figures: rounds of {Name => Number} for each side, and which of them has a target ----
+
+figure(casts, Hermod, Beam) ->
+    rows("casts from one BEAM process", fun casts/1, Hermod, Beam,
+         [{rate, "casts/s", {ratio_at_least, 1.3}}, {cpu_us, "us CPU per cast", {ratio_at_most, 1 / 8}}]);
+figure(call, Hermod, Beam) ->
+    rows("calls, one caller", fun(T) -> calls(T, 1, ?CALLS) end, Hermod, Beam,
+         [{p50_us, "us p50", {ratio_at_most, 0.7}}, {p99_us, "us p99", none}, {rate, "calls/s", none},
+          {cpu_us, "us CPU per call", {ratio_at_most, 0.55}}]);
+figure(calls, Hermod, Beam) ->
+    rows("calls, 64 callers", fun(T) -> calls(T, ?CALLERS, ?CALLS_EACH) end, Hermod, Beam,
+         [{p50_us, "us p50", none}, {p99_us, "us p99", none}, {rate, "calls/s", none},
+          {cpu_us, "us CPU per call", {ratio_at_most, 0.4}}]);
+figure(fanout, Hermod, Beam) ->
+    rows("100 bytes to 1000 remote subscribers", fun fanout/1, Hermod, Beam,
+         [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", {ratio_at_most, 1 / 16}}]);
+figure(flood, Hermod, Beam) ->
+    {Flooder, _} = target("BENCH_FLOODER"),
+    pong = ping(Flooder, 5000),
+    Side = fun(T) when T =:= Hermod -> flood(Flooder, T, ?FLOOD_HERMOD);
+              ({Node, _}) -> flood(Node, {node(), os:getpid()}, ?FLOOD_BEAM)
+           end,
+    rows("casts, each side to its own kind", Side, Hermod, Beam,
+         [{rate, "casts/s", {at_least, 5.0e6}}, {cpu_us, "us CPU per cast, receiver", none}]);
+figure(start, Hermod, Beam) ->
+    rows("a node that has just been started", fun(T) -> start(T =:= Hermod) end, Hermod, Beam,
+         [{ms, "ms from exec to pong", {at_most, 10.0}}, {idle_kb, "KB resident, idle", {at_most, 4096.0}}]);
+figure(memory, Hermod, Beam) ->
+    rows(1, "100 000 idle servers", fun(T) -> memory(T =:= Hermod) end, Hermod, Beam,
+         [{kb, "KB resident with them", none}, {bytes, "bytes each", {at_most, 512.0}}]).
+
+reset({Node, _}) -> ok = gen_server:call({bench, Node}, reset, ?PATIENCE).
+
+casts({Node, Pid} = Target) ->
+    reset(Target),
+    Message = {item, binary:copy(<<"i">>, 26)},
+    measure(Pid, ?CASTS, fun() ->
+        send_casts({bench, Node}, ?CASTS, Message),
+        ?CASTS = gen_server:call({bench, Node}, count, ?PATIENCE),
+        #{}
+    end).
+
+send_casts(_, 0, _) -> ok;
+send_casts(To, N, Message) ->
+    gen_server:cast(To, Message),
+    send_casts(To, N - 1, Message).
+
+calls({Node, Pid}, Callers, Each) ->
+    measure(Pid, Callers * Each, fun() ->
+        Self = self(),
+        Pids = [spawn_link(fun() -> Self ! {self(), call_times({bench, Node}, Each, [])} end)
+                || _ <- lists:seq(1, Callers)],
+        Times = lists:sort(lists:append([receive {P, Ts} -> Ts end || P <- Pids])),
+        #{p50_us => percentile(50, Times), p99_us => percentile(99, Times)}
+    end).
+
+call_times(_, 0, Times) -> Times;
+call_times(To, N, Times) ->
+    Before = erlang:monotonic_time(),
+    pong = gen_server:call(To, ping, ?PATIENCE),
+    call_times(To, N - 1, [erlang:monotonic_time() - Before | Times]).
+
+percentile(Percent, Sorted) ->
+    Time = lists:nth(max(1, length(Sorted) * Percent div 100), Sorted),
+    erlang:convert_time_unit(Time, native, nanosecond) / 1000.
+
+fanout({Node, Pid} = Target) ->
+    reset(Target),
+    Self = self(),
+    Pids = [spawn_link(fun() -> subscriber(?PUBLISHES, Self) end) || _ <- lists:seq(1, ?SUBSCRIBERS)],
+    [ok = gen_server:call({bench, Node}, {subscribe, P}, ?PATIENCE) || P <- Pids],
+    measure(Pid, ?PUBLISHES * ?SUBSCRIBERS, fun() ->
+        ok = gen_server:call({bench, Node}, {publish, ?PUBLISHES, binary:copy(<<"m">>, 100)}, ?PATIENCE),
+        [receive {P, heard} -> ok after ?PATIENCE -> exit(lost) end || P <- Pids],
+        #{}
+    end).
+
+subscriber(0, Collector) -> Collector ! {self(), heard};
+subscriber(N, Collector) -> receive <<"m", _/binary>> -> subscriber(N - 1, Collector) end.
+
+flood(From, {Node, Pid} = Target, Count) ->
+    reset(Target),
+    %% Connected before the clock runs.
+    {ok, _, _} = gen_server:call({bench, From}, {flood, Node, 1, warm}, ?PATIENCE),
+    reset(Target),
+    Before = cpu_ns(Pid),
+    {ok, Us, Count} =
+        gen_server:call({bench, From}, {flood, Node, Count, {item, binary:copy(<<"i">>, 26)}}, ?PATIENCE),
+    #{rate => Count * 1.0e6 / Us, cpu_us => (cpu_ns(Pid) - Before) / 1000 / Count}.
+
+%% From the moment that the command is given to a shell that becomes it, as `time' would see it.
+start(IsHermod) ->
+    {Us, Node, Port, Pid} = start_node(IsHermod),
+    Idle = resident_kb(Pid),
+    stop_node(Node, Port, Pid),
+    #{ms => Us / 1000, idle_kb => Idle}.
+
+memory(IsHermod) ->
+    {_, Node, Port, Pid} = start_node(IsHermod),
+    ok = gen_server:call({bench, Node}, reset, ?PATIENCE),
+    Before = resident_kb(Pid),
+    ok = gen_server:call({bench, Node}, {spawn, ?IDLE}, ?PATIENCE),
+    After = resident_kb(Pid),
+    stop_node(Node, Port, Pid),
+    #{kb => After, bytes => (After - Before) * 1024 / ?IDLE}.
+
+start_node(IsHermod) ->
+    Name = "b" ++ integer_to_list(erlang:unique_integer([positive])) ++ os:getpid(),
+    [_, Host] = string:lexemes(atom_to_list(node()), "@"),
+    Node = list_to_atom(Name ++ "@" ++ Host),
+    Command = os:getenv(case IsHermod of true -> "BENCH_START_HERMOD"; false -> "BENCH_START_BEAM" end),
+    Began = erlang:monotonic_time(),
+    Port = open_port({spawn_executable, "/bin/sh"},
+                     [{args, ["-c", "exec " ++ Command]}, {env, [{"NODE", Name}]},
+                      stderr_to_stdout, exit_status]),
+    pong = ping(Node, 20000),
+    Us = erlang:convert_time_unit(erlang:monotonic_time() - Began, native, microsecond),
+    {os_pid, Pid} = erlang:port_info(Port, os_pid),
+    %% A BEAM answers pings before it has booted, and SIGTERM only after that.
+    await_server(Node, 1000),
+    {Us, Node, Port, integer_to_list(Pid)}.
+
+stop_node(Node, Port, Pid) ->
+    true = erlang:monitor_node(Node, true),
+    os:cmd("kill " ++ Pid),
+    receive {nodedown, Node} -> ok after 20000 -> exit({still_up, Node}) end,
+    wait_exit(Port).
+
+wait_exit(Port) ->
+    receive
+        {Port, {exit_status, _}} -> ok;
+        {Port, _} -> wait_exit(Port)
+    after 20000 -> exit(still_running)
+    end.
+
+await_server(Node, Tries) when Tries > 0 ->
+    try gen_server:call({bench, Node}, ping, ?PATIENCE) of
+        pong -> ok
+    catch
+        exit:{noproc, _} -> receive after 10 -> await_server(Node, Tries - 1) end
+    end.
+
+ping(Node, Ms) ->
+    Deadline = erlang:monotonic_time(millisecond) + Ms,
+    ping_until(Node, Deadline).
+
+ping_until(Node, Deadline) ->
+    case net_adm:ping(Node) of
+        pong -> pong;
+        pang ->
+            case erlang:monotonic_time(millisecond) > Deadline of
+                true -> {unreachable, Node};
+                false -> ping_until(Node, Deadline)
+            end
+    end.
+
+%% ---- measuring ----
+
+measure(Pid, Count, Fun) ->
+    erlang:garbage_collect(),
+    CpuBefore = cpu_ns(Pid),
+    Before = erlang:monotonic_time(),
+    More = Fun(),
+    Elapsed = erlang:convert_time_unit(erlang:monotonic_time() - Before, native, nanosecond),
+    Cpu = cpu_ns(Pid) - CpuBefore,
+    More#{rate => Count * 1.0e9 / Elapsed, cpu_us => Cpu / 1000 / Count}.
+
+%% What the scheduler gave to all threads of a process so far.
+cpu_ns(Pid) ->
+    Files = filelib:wildcard("/proc/" ++ Pid ++ "/task/*/schedstat"),
+    lists:sum([case file:read_file(F) of
+                   {ok, Text} -> binary_to_integer(hd(binary:split(Text, <<" ">>)));
+                   {error, _} -> 0
+               end || F <- Files]).
+
+resident_kb(Pid) ->
+    {ok, Text} = file:read_file("/proc/" ++ Pid ++ "/status"),
+    {match, [Kb]} = re:run(Text, "VmRSS:\\s*([0-9]+) kB", [{capture, all_but_first, list}]),
+    list_to_integer(Kb).
+
+%% ---- reporting ----
+
+rows(Title, Fun, Hermod, Beam, Rows) ->
+    rows(list_to_integer(os:getenv("BENCH_ROUNDS")), Title, Fun, Hermod, Beam, Rows).
+
+%% Who goes first changes with each round.
+rows(Rounds, Title, Fun, Hermod, Beam, Rows) ->
+    Results = [case Round rem 2 of
+                   1 -> H = Fun(Hermod), {H, Fun(Beam)};
+                   0 -> B = Fun(Beam), {Fun(Hermod), B}
+               end || Round <- lists:seq(1, Rounds)],
+    {Ours, Theirs} = lists:unzip(Results),
+    io:format("~n~ts~n", [Title]),
+    lists:sum([row(Label, [maps:get(Key, M) || M <- Ours], [maps:get(Key, M) || M <- Theirs], Target)
+               || {Key, Label, Target} <- Rows]).
+
+row(Label, Ours, Theirs, Target) ->
+    Ratio = median(Ours) / max(median(Theirs), 1.0e-9),
+    {Text, Missed} = verdict(Target, median(Ours), Ratio),
+    io:format("  ~-42ts ~26ts ~26ts ~8ts  ~ts~n", [Label, spread(Ours), spread(Theirs), number(Ratio), Text]),
+    Missed.
+
+verdict(none, _, _) -> {"", 0};
+verdict({ratio_at_least, Goal}, _, Ratio) -> verdict("H/B >= ", Goal, Ratio >= Goal);
+verdict({ratio_at_most, Goal}, _, Ratio) -> verdict("H/B <= ", Goal, Ratio =< Goal);
+verdict({at_least, Goal}, Ours, _) -> verdict(">= ", Goal, Ours >= Goal);
+verdict({at_most, Goal}, Ours, _) -> verdict("<= ", Goal, Ours =< Goal);
+verdict(Text, Goal, true) -> {["target ", Text, number(Goal), ": reached"], 0};
+verdict(Text, Goal, false) -> {["target ", Text, number(Goal), ": NOT reached"], 1}.
+
+median(Numbers) ->
+    lists:nth((length(Numbers) + 1) div 2, lists:sort(Numbers)).
+
+spread([Number]) -> number(Number);
+spread(Numbers) ->
+    [number(median(Numbers)), " [", number(lists:min(Numbers)), "-", number(lists:max(Numbers)), "]"].
+
+%% Three figures that matter.
+number(N) when N >= 1.0e6 -> io_lib:format("~.2fM", [N / 1.0e6]);
+number(N) when N >= 1.0e4 -> io_lib:format("~bk", [round(N / 1000)]);
+number(N) when N >= 100 -> io_lib:format("~b", [round(N)]);
+number(N) when N >= 10 -> io_lib:format("~.1f", [float(N)]);
+number(N) when N >= 1 -> io_lib:format("~.2f", [float(N)]);
+number(N) -> io_lib:format("~.3f", [float(N)]).
