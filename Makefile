@@ -82,7 +82,7 @@ CMOCKA_LIBS = -lcmocka
 
 WERROR ?= 1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
-	-Wwrite-strings -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+	-Wwrite-strings -Wformat-security -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 
 # _GNU_SOURCE is defined empty, so that a file that says `#define _GNU_SOURCE` itself is no redefinition.
 DEFS := -D_GNU_SOURCE=
