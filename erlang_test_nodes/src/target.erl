@@ -14,7 +14,7 @@
 -module(target).
 -export([kind/0, start/1, start/2, start_peer/0, start_peer/1, on/2, on/3, kill/1, sigstop/1, sigcont/1, term/1,
          stop/1, await_exit/1, await_exit/2, lines/1, await_line/2, await_line/3, wait/1, wait/2,
-         unique/1, cookie/0, epmd_port/0, hermod/0, host/0, start_epmd/0, start_epmd/1, stop_epmd/1, free_port/0, log_dir/0,
+         unique/1, cookie/0, epmd_port/0, hermod/0, host/0, start_epmd/0, start_epmd/1, stop_epmd/1, epmd_names/0, epmd_names/1, listen_port/1, free_port/0, log_dir/0,
          run/2, run/3, ms/1]).
 
 -define(PATIENCE, 30000).
@@ -160,6 +160,27 @@ start_epmd(Port) ->
     T.
 
 stop_epmd(T) -> kill(T).
+
+%% What epmd on that port knows: [{Name, Port}]. This node is no distributed one, so it asks by itself.
+epmd_names() -> epmd_names(epmd_port()).
+epmd_names(Port) ->
+    {ok, S} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}]),
+    ok = gen_tcp:send(S, <<1:16, $n>>),
+    <<_:32, Text/binary>> = read_all(S, <<>>),
+    Named = [re:run(L, "^name (\\S+) at port (\\d+)", [{capture, all_but_first, list}])
+             || L <- binary:split(Text, <<"\n">>, [global])],
+    [{Name, list_to_integer(P)} || {match, [Name, P]} <- Named].
+
+read_all(S, Acc) ->
+    case gen_tcp:recv(S, 0, ?PATIENCE) of
+        {ok, B} -> read_all(S, <<Acc/binary, B/binary>>);
+        {error, closed} -> gen_tcp:close(S), Acc
+    end.
+
+listen_port(#{node := Node}) ->
+    [Name, _] = string:split(atom_to_list(Node), "@"),
+    {Name, Port} = lists:keyfind(Name, 1, epmd_names()),
+    Port.
 
 %% ---- the process that owns the port of a node
 

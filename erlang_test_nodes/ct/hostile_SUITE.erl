@@ -1,0 +1,248 @@
+%% What no honest node sends, over a bare socket: that connection may end, everybody else is served.
+-module(hostile_SUITE).
+-include("conformance.hrl").
+-compile([export_all, nowarn_export_all]).
+
+all() ->
+    [{group, handshake}, {group, frames}]
+        ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
+
+groups() ->
+    [{handshake, [], [fake_node_works, garbage, cut_short, byte_by_byte, bad_names, missing_flags, wrong_digest, alive_false,
+                      alive_true, silent_ones_are_closed]},
+     {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
+     %% limits that a BEAM does not have
+     {hermod_only, [], [oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term]}].
+
+init_per_suite(C) -> given:nodes(C).
+end_per_suite(C) -> given:no_nodes(C).
+
+t(C) -> proplists:get_value(target, C).
+
+%% Others are answered, and another node can still connect.
+still_serves(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), served = given:call(N, {echo, served})),
+    {ok, S} = fakenode:connect(t(C), #{}),
+    gen_tcp:close(S),
+    ok.
+
+%% The tool is right: an honest fake node is answered.
+fake_node_works(C) ->
+    N = given:target(C),
+    {ok, S} = fakenode:connect(t(C), #{}),
+    ?ON(given:peer(C), target:wait(fun() ->
+        [X || X <- erpc:call(N, erlang, nodes, []), lists:prefix("fake_", atom_to_list(X))] =/= []
+    end)),
+    gen_tcp:close(S),
+    still_serves(C).
+
+garbage(C) ->
+    [begin
+         S = fakenode:dial(t(C)),
+         ok = inet:setopts(S, [{packet, raw}]),
+         ok = gen_tcp:send(S, Bytes),
+         fakenode:closed(S)
+     end || Bytes <- ["GET / HTTP/1.1\r\nHost: x\r\n\r\n" ++ lists:duplicate(20000, $x), <<0:16>>, <<1:16, 0>>, <<3:16, "Nxx">>,
+                      <<1:16, $r>>, <<17:16, $a, 0:128>>, <<13:16, "n", 5:16, 0:32, "x@y">>,
+                      <<20:16, $N, 0:64, 1:32, 500:16, "a@b", 0:16>>, binary:copy(<<255>>, 70000)]],
+    still_serves(C).
+
+%% Connections that end in the middle of a handshake.
+cut_short(C) ->
+    S1 = fakenode:dial(t(C)),
+    gen_tcp:close(S1),
+    S2 = fakenode:dial(t(C)),
+    ok = fakenode:send_name(S2, fakenode:name(), fakenode:flags()),
+    gen_tcp:close(S2),
+    S3 = fakenode:dial(t(C)),
+    ok = fakenode:send_name(S3, fakenode:name(), fakenode:flags()),
+    "ok" ++ _ = fakenode:status(S3),
+    {_, _} = fakenode:challenge(S3),
+    gen_tcp:close(S3),
+    still_serves(C).
+
+byte_by_byte(C) ->
+    S = fakenode:dial(t(C)),
+    ok = inet:setopts(S, [{packet, raw}]),
+    Drip = fun(Bin) -> [begin ok = gen_tcp:send(S, [B]), receive after 1 -> ok end end || <<B>> <= Bin] end,
+    Name = list_to_binary(fakenode:name()),
+    Body = <<$N, (fakenode:flags()):64, 77:32, (byte_size(Name)):16, Name/binary>>,
+    Drip(<<(byte_size(Body)):16, Body/binary>>),
+    ok = inet:setopts(S, [{packet, 2}]),
+    "ok" ++ _ = fakenode:status(S),
+    {Challenge, _} = fakenode:challenge(S),
+    ok = inet:setopts(S, [{packet, raw}]),
+    Drip(<<21:16, $r, 4242:32, (fakenode:digest(target:cookie(), Challenge))/binary>>),
+    ok = inet:setopts(S, [{packet, 2}]),
+    {ok, <<$a, _:16/binary>>} = gen_tcp:recv(S, 0, ?PATIENCE),
+    gen_tcp:close(S),
+    still_serves(C).
+
+%% No connection comes up under a name that is no node name.
+bad_names(C) ->
+    [begin
+         S = fakenode:dial(t(C)),
+         ok = fakenode:send_name(S, Name, fakenode:flags()),
+         Status = fakenode:status(S),
+         ?assertNot(lists:prefix("ok", case Status of closed -> ""; _ -> Status end), {Name, Status}),
+         gen_tcp:close(S)
+     end || Name <- ["noat", "", "@", "@host"]],
+    still_serves(C).
+
+missing_flags(C) ->
+    {"not_allowed", S} = fakenode:connect(t(C), #{flags => 1}),
+    fakenode:closed(S),
+    still_serves(C).
+
+wrong_digest(C) ->
+    {closed, _} = fakenode:connect(t(C), #{cookie => "wrong"}),
+    still_serves(C).
+
+%% A second connection under a name that is connected: `alive', and a no leaves the first one alone.
+alive_false(C) ->
+    N = given:target(C),
+    Name = fakenode:name(),
+    {ok, S1} = fakenode:connect(t(C), #{name => Name}),
+    {alive, S2} = fakenode:connect(t(C), #{name => Name, alive => false}),
+    fakenode:closed(S2),
+    ok = fakenode:send(S1, fakenode:frame({6, self_pid(Name), '', subject}, {'$gen_cast', from_the_first})),
+    ?ON(given:peer(C), target:wait(fun() -> lists:member({cast, from_the_first}, given:call(N, events)) end)),
+    gen_tcp:close(S1),
+    still_serves(C).
+
+alive_true(C) ->
+    N = given:target(C),
+    Name = fakenode:name(),
+    {ok, S1} = fakenode:connect(t(C), #{name => Name}),
+    {ok, S2} = fakenode:connect(t(C), #{name => Name, alive => true}),
+    fakenode:closed(S1),
+    ok = fakenode:send(S2, fakenode:frame({6, self_pid(Name), '', subject}, {'$gen_cast', from_the_second})),
+    ?ON(given:peer(C), target:wait(fun() -> lists:member({cast, from_the_second}, given:call(N, events)) end)),
+    gen_tcp:close(S2),
+    still_serves(C).
+
+%% A pid of the fake node.
+self_pid(Name) -> pid(Name, 77).
+
+pid(Name, Creation) ->
+    binary_to_term(<<131, 88, 119, (length(Name)), (list_to_binary(Name))/binary, 5:32, 0:32, Creation:32>>).
+
+%% Who connects and says nothing is sent away (7 s).
+silent_ones_are_closed(C) ->
+    Silent = [fakenode:dial(t(C)) || _ <- lists:seq(1, 5)],
+    Named = fakenode:dial(t(C)),
+    ok = fakenode:send_name(Named, fakenode:name(), fakenode:flags()),
+    {Ms, _} = target:ms(fun() -> [fakenode:closed(S) || S <- [Named | Silent]] end),
+    ?assert(Ms > 4000 andalso Ms < 20000, Ms),
+    still_serves(C).
+
+%% Bytes that are no frame or no term. A BEAM ends such a connection, and so do we.
+broken_frames(C) ->
+    Broken = [<<0>>, <<112>>, <<112, 131>>, <<112, 131, 104>>, <<112, 131, 104, 4, 97, 6>>, <<112, 131, 255>>,
+              <<112, 131, 97, 1>>, <<112, 131, 106>>, <<112, 131, 104, 0>>, <<200, 1, 2, 3>>,
+              [112, term_to_binary({6, self(), '', subject})],                             % a payload is missing
+              [112, term_to_binary({6, self(), '', subject}), <<131, 108, 255, 255, 255, 255, 97, 1>>],
+              [112, term_to_binary({6, self(), '', subject}), <<131, 109, 255, 255, 255, 255, 1, 2>>],
+              [112, term_to_binary({6, self(), '', subject}), <<131, 105, 255, 255, 255, 255>>],
+              [112, term_to_binary({6, self(), '', subject}), <<131, 118, 255, 255, "x">>]],
+    [begin
+         {ok, S} = fakenode:connect(t(C), #{}),
+         ok = fakenode:send(S, Body),
+         try fakenode:closed(S) catch error:still_open -> error({still_open_after, iolist_to_binary(Body)}) end
+     end || Body <- Broken],
+    still_serves(C).
+
+%% Terms of the wrong shape in a control message: the connection ends or the message does nothing.
+odd_control(C) ->
+    Name = fakenode:name(),
+    Me = self_pid(Name),
+    Odd = [{6, Me, '', "no atom"}, {6, x, '', subject}, {2, '', x}, {1, Me, x}, {1, x, Me}, {3, Me, Me}, {3, Me, Me, x},
+           {19, Me, "x", x}, {19, Me, 17, make_ref()}, {20, Me, x, y}, {21, x, y, z, u}, {22, x, y}, {24, Me, x}, {26, x, y}, {28, x, y, z},
+           {29, x, y, z, {m, f, bad}, []}, {29, x, y, z, u, v}, {31, x, y, z, u}, {33, x, y}, {35, x, y, z}, {36, x, y, z},
+           {7, x, y}, {12}, {6}, {}, {a}, {-1, a}, {1 bsl 70, b}, [], 17, atom],
+    [begin
+         {ok, S} = fakenode:connect(t(C), #{name => fakenode:name()}),
+         _ = fakenode:send(S, fakenode:frame(Control, {'$gen_cast', odd})),
+         gen_tcp:shutdown(S, write),
+         fakenode:closed(S)
+     end || Control <- Odd],
+    still_serves(C).
+
+unknown_operation(C) ->
+    {ok, S} = fakenode:connect(t(C), #{}),
+    ok = fakenode:send(S, fakenode:frame({99, a, b}, none)),
+    ok = fakenode:send(S, fakenode:frame({60, a, b, c}, payload)),
+    gen_tcp:shutdown(S, write),
+    fakenode:closed(S),
+    still_serves(C).
+
+%% Signals for processes that have ended: no reason to part.
+strangers_pids(C) ->
+    N = given:target(C),
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(t(C), #{name => Name}),
+    Me = self_pid(Name),
+    {Nobody, Ref} = ?ON(given:peer(C), begin
+        Pid = given:child(N),
+        Alias = given:call(Pid, alias),
+        ok = gen_server:stop(Pid),
+        {Pid, Alias}
+    end),
+    [ok = fakenode:send(S, fakenode:frame(Control, Payload)) || {Control, Payload} <-
+        [{{2, '', Nobody}, hello}, {{6, Me, '', nobody_here}, hello}, {{26, Me, Nobody}, kill}, {{24, Me, Nobody}, gone},
+         {{1, Me, Nobody}, none}, {{35, 17, Me, Nobody}, none}, {{20, Me, Nobody, Ref}, none}, {{20, Me, nobody_here, Ref}, none},
+         {{28, Me, Nobody, Ref}, gone}, {{33, Me, Ref}, hello}, {{7, Me, Nobody}, none},
+         {{6, Me, '', subject}, {'$gen_cast', after_the_strange}}]],
+    ?ON(given:peer(C), target:wait(fun() -> lists:member({cast, after_the_strange}, given:call(N, events)) end)),
+    gen_tcp:close(S),
+    still_serves(C).
+
+%% ---- hermod only
+
+oversized_frame(C) ->
+    {ok, S} = fakenode:connect(t(C), #{}),
+    ok = gen_tcp:send(S, <<16#ffffffff:32, 112, 131>>),
+    fakenode:closed(S),
+    still_serves(C).
+
+max_frame(_) ->
+    T = #{node := N} = target:start(#{args => ["--max-frame", "1048576"]}),
+    P = target:start_peer(),
+    ?ON(P, small = given:call(N, {echo, small})),
+    {ok, S} = fakenode:connect(T, #{}),
+    ok = gen_tcp:send(S, <<2000000:32, 112>>),
+    fakenode:closed(S),
+    ?ON(P, still = given:call(N, {echo, still})),
+    [target:stop(X) || X <- [T, P]].
+
+%% More strangers than the cap: those who are in are served, and when the strangers are gone others get in.
+half_open_limit(_) ->
+    T = #{node := N} = target:start(#{args => ["--max-half-open", "4", "--setup-time", "2"]}),
+    P = target:start_peer(),
+    ?ON(P, before = given:call(N, {echo, before})),
+    Silent = [fakenode:dial(T) || _ <- lists:seq(1, 30)],
+    ?ON(P, during = given:call(N, {echo, during})),
+    [fakenode:closed(S) || S <- Silent],
+    P2 = target:start_peer(),
+    ?ON(P2, later = given:call(N, {echo, later})),
+    [target:stop(X) || X <- [T, P, P2]].
+
+%% First fragments of messages that never end: there is a limit to how many.
+unfinished_fragments(C) ->
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(t(C), #{name => Name, flags => fakenode:flags() bor 16#800000 bor 16#2000}),
+    Control = term_to_binary({6, self_pid(Name), '', subject}),
+    <<131, Bare/binary>> = Control,
+    _ = [fakenode:send(S, [<<131, 69, Seq:64, 3:64, 0>>, Bare, <<109, 1000000:32, 0:800>>]) || Seq <- lists:seq(1, 2000)],
+    fakenode:closed(S),
+    still_serves(C).
+
+%% Nested deeper than the limit: refused, without a stack that overflows.
+deep_term(C) ->
+    Deep = [131, binary:copy(<<108, 1:32>>, 1000000), 106, binary:copy(<<106>>, 1000000)],
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(t(C), #{name => Name}),
+    ok = fakenode:send(S, [112, term_to_binary({6, self_pid(Name), '', subject}), Deep]),
+    fakenode:closed(S),
+    still_serves(C).
