@@ -1,14 +1,32 @@
 /*
- * otp/otp: the processes that every node has: net_kernel, rex, global_name_server; and the functions that can be called from outside.
- * Started by api when a node is made. One thread.
+ * otp/otp: the processes that every node has: net_kernel, rex, global_name_server; and the functions that can
+ * be called from outside. Started by api when a node is made. One thread.
  */
 #ifndef HM_OTP_OTP_H
 #define HM_OTP_OTP_H
 
+#include "base/clock.h"
 #include "node/node.h"
+
+struct release;
+
+/* node->otp */
+struct otp {
+    hm_pid net_kernel, rex, global;
+    LIST_HEAD(, release) releases;               /* releases.c */
+    int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
+    uint64_t reductions_told;
+};
+
+static inline struct otp *otp_of(const struct hm_node *node) {
+    return node->otp;
+}
 
 /* Sets node->hooks and starts the servers. */
 int otp_start(struct hm_node *node);
 void otp_stop(struct hm_node *node); /* after all processes ended: frees node->otp */
+
+/* The classes of the servers, one file each. */
+extern const struct hm_server_class net_kernel_class, rex_class, global_class;
 
 #endif
