@@ -1,0 +1,117 @@
+/*
+ * The request lies in the mailbox of its process as the first message, {M, F, Args}: a process needs no state
+ * of its own for it, and it runs after whatever the socket callback still had to do.
+ */
+#include "otp/erpc.h"
+
+#include <stdlib.h>
+
+#include "node/process.h"
+#include "otp/gen_server.h"
+#include "otp/mfa.h"
+
+enum { PRINTED_BYTES = 500 };
+
+/* A process that raised error/1 outside erpc:execute_call is worth a line, as the BEAM's own "Error in
+ * process". */
+static void log_error_exit(hm_process *self, hm_term reason) {
+    char *text = NULL;
+    if (hm_term_print(reason, HM_SYNTAX_ERLANG, PRINTED_BYTES, &text) != HM_OK)
+        text = NULL;
+    log_error(&self->node->log, "process.error", "error in process %s with exit value: %s",
+              process_label(self).text, text ? text : "(no memory to print it)");
+    free(text);
+}
+
+/* {ResRef, return, V} | {ResRef, throw, T} | {ResRef, exit, R} | {ResRef, error, Reason, Stack} */
+static void put_call_outcome(hm_build *reason, hm_term reference, enum mfa_outcome outcome, hm_term result) {
+    static const char *const NAMES[] = {[MFA_VALUE] = "return", [MFA_EXIT] = "exit", [MFA_THROW] = "throw"};
+    hm_term parts[2];
+    if (outcome == MFA_ERROR && hm_tuple_elements(result, 2, parts))
+        hm_put_format(reason, "{~t, error, ~t, ~t}", reference, parts[0], parts[1]);
+    else if (outcome != MFA_ERROR)
+        hm_put_format(reason, "{~t, ~a, ~t}", reference, NAMES[outcome], result);
+}
+
+static void put_plain_outcome(hm_build *reason, enum mfa_outcome outcome, hm_term result, bool cast) {
+    if (outcome == MFA_VALUE)
+        hm_put_atom(reason, "normal");
+    else if (outcome == MFA_THROW)
+        hm_put_format(reason, "{{nocatch, ~t}, []}", result);
+    else if (outcome == MFA_ERROR && cast)
+        hm_put_format(reason, "{{exception, ~t}, [{erpc, execute_cast, 3, []}]}", result);
+    else
+        hm_put_term(reason, result);
+}
+
+/* The elements of a list of exactly `count` terms. A STRING_EXT cannot be one of ours: modules are no
+ * integers. */
+static bool list_elements(hm_term term, unsigned count, hm_term elements[]) {
+    struct hm_list list;
+    if (!hm_list_begin(term, &list) || list.string)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (!hm_list_next(&list, &elements[i]))
+            return false;
+    hm_term more;
+    return !hm_list_next(&list, &more) && hm_list_end(&list, NULL);
+}
+
+static void run_request(hm_process *self, hm_term request[3], hm_build *result, hm_build *reason) {
+    hm_term inner[4];
+    bool is_erpc = hm_is_atom(request[0], "erpc");
+    if (is_erpc && hm_is_atom(request[1], "execute_call") && list_elements(request[2], 4, inner)) {
+        enum mfa_outcome outcome = mfa_apply(self, inner[1], inner[2], inner[3], result);
+        put_call_outcome(reason, inner[0], outcome, hm_build_term(result));
+        return;
+    }
+    bool cast = is_erpc && hm_is_atom(request[1], "execute_cast") && list_elements(request[2], 3, inner);
+    const hm_term *mfa = cast ? inner : request;
+    enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result);
+    put_plain_outcome(reason, outcome, hm_build_term(result), cast);
+    if (outcome == MFA_ERROR || outcome == MFA_THROW)
+        log_error_exit(self, hm_build_term(reason));
+}
+
+static enum hm_verdict receive(hm_process *self, hm_term message) {
+    hm_term request[3];
+    hm_build *result = hm_build_new(), *reason = hm_build_new();
+    if (result && reason && hm_tuple_elements(message, 3, request))
+        run_request(self, request, result, reason);
+    bool built = reason && hm_build_error(reason) == HM_OK && hm_build_term(reason).size;
+    process_set_reason(self, built ? hm_build_term(reason) : ATOM_TERM("system_limit"));
+    hm_build_free(result);
+    hm_build_free(reason);
+    return HM_STOP;
+}
+
+static const struct process_class spawned_class = {.module = "erpc", .receive = receive};
+
+int erpc_on_spawn(struct hm_node *node, const struct spawn_request *request, hm_pid *pid,
+                  const char **refusal) {
+    hm_process *process = NULL;
+    hm_build *build = hm_build_new();
+    int error = HM_ENOMEM;
+    *refusal = "system_limit";
+    if (!build)
+        return HM_ENOMEM;
+    hm_put_tuple(build, 3);
+    hm_put_term(build, request->module);
+    hm_put_term(build, request->function);
+    hm_put_term(build, request->arguments);
+    if ((error = hm_build_error(build)) != HM_OK ||
+        (error = process_spawn(node, &spawned_class, &process)) != HM_OK)
+        goto done;
+    process->leader = request->leader;
+    process->parent = request->from;
+    process->initial_function = "execute_call";
+    process->initial_arity = 4;
+    if ((error = process_deliver_term(process, hm_build_term(build), NULL)) != HM_OK) {
+        process_abandon(process);
+        goto done;
+    }
+    *pid = process->pid;
+done:
+    hm_build_free(build);
+    return error;
+}

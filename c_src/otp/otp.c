@@ -1,0 +1,45 @@
+#include "otp/otp.h"
+
+#include <stdlib.h>
+
+#include "otp/erpc.h"
+#include "otp/releases.h"
+
+static const struct node_hooks hooks = {.on_spawn = erpc_on_spawn};
+
+int otp_start(struct hm_node *node) {
+    static const struct {
+        const char *name;
+        const struct hm_server_class *class;
+    } SERVERS[] = {
+        {"net_kernel", &net_kernel_class},
+        {"rex", &rex_class},
+        {"global_name_server", &global_class},
+    };
+    struct otp *otp = calloc(1, sizeof *otp);
+    if (!otp)
+        return HM_ENOMEM;
+    LIST_INIT(&otp->releases);
+    node->otp = otp;
+    node->hooks = &hooks;
+    hm_pid *const pids[] = {&otp->net_kernel, &otp->rex, &otp->global};
+    for (size_t i = 0; i < sizeof SERVERS / sizeof *SERVERS; i++) {
+        /* They trap exits: a peer that links to one and ends does not take it along. */
+        struct hm_start start = {.name = SERVERS[i].name, .trap_exit = true};
+        int error = hm_server_start(node, SERVERS[i].class, &start, NULL, pids[i]);
+        if (error != HM_OK)
+            return error; /* the node is freed by its maker, and otp_stop with it */
+        if (i == 0)
+            node->leader = otp->net_kernel;
+    }
+    return HM_OK;
+}
+
+void otp_stop(struct hm_node *node) {
+    if (!node->otp)
+        return;
+    releases_free(node);
+    free(node->otp);
+    node->otp = NULL;
+    node->hooks = NULL;
+}
