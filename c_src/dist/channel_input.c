@@ -1,0 +1,434 @@
+/* From bytes to events: reads, cuts frames, checks and decodes them. The one place where a peer's bytes come in. */
+#include "dist/channel_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "etf/check.h"
+#include "etf/names.h"
+#include "etf/tags.h"
+
+enum {
+    INPUT_FIRST = 4 * 1024,     /* enough for a handshake and for calls */
+    INPUT_MAX = 256 * 1024,
+    LARGE_FRAME = 128 * 1024,   /* above this a frame is read into a block of its own; BEAM's fragments stay below */
+    READ_BUDGET = 256 * 1024,   /* of one callback, then others have their turn */
+
+    FLOOD_PER_MS = 150,
+    FLOOD_LOWAT = 16 * 1024,
+};
+
+/* ---- terms ---- */
+
+static void fail_term(struct channel *channel, int error, const char *what) {
+    char detail[160];
+    if (error == HM_ELIMIT) {
+        snprintf(detail, sizeof detail, "%s is nested too deep or has too many terms (max-depth)", what);
+        channel_down(channel, DOWN_LIMIT, detail);
+    } else if (error == HM_ENOMEM) {
+        channel_down(channel, DOWN_MEMORY, "out of memory");
+    } else {
+        snprintf(detail, sizeof detail, "%s is malformed", what);
+        channel_down(channel, DOWN_PROTOCOL, detail);
+    }
+}
+
+static int check(const struct channel *channel, struct bytes range, size_t *size) {
+    struct hm_check_limits limits = {.depth = channel->dist->max_depth};
+    return check_term(range, &limits, size);
+}
+
+/* BEAM closes the connection when a process of another node than the peer speaks; here as well, or a peer could forge
+ * exits and monitors of anybody. */
+static bool from_is_peers(const struct channel *channel, const struct control *control) {
+    switch (control->kind) {
+    case CONTROL_LINK:
+    case CONTROL_UNLINK:
+    case CONTROL_UNLINK_ACK:
+    case CONTROL_EXIT:
+    case CONTROL_EXIT2:
+    case CONTROL_MONITOR:
+    case CONTROL_DEMONITOR:
+    case CONTROL_SPAWN_REQUEST:
+        return control->from.node == channel->peer;
+    default:
+        return true;
+    }
+}
+
+static void remember(struct channel *channel, struct bytes tuple, const struct control *control) {
+    struct memo *memo = &channel->memo;
+    if (control->kind > CONTROL_SEND_ALIAS || tuple.size > sizeof memo->bytes)
+        return;
+    memcpy(memo->bytes, tuple.at, tuple.size);
+    memo->size = tuple.size;
+    memo->control = *control;
+    if (control->name.at)
+        memo->control.name.at = memo->bytes + (control->name.at - tuple.at);
+}
+
+/* Decodes a control tuple that was checked. false: the channel is down, or the operation is to be ignored. */
+static bool decode(struct channel *channel, struct bytes tuple, struct control *control, hm_term *payload) {
+    int error = control_decode((hm_term){tuple.at, tuple.size}, channel->dist->names, control, payload);
+    if (error == HM_ENOENT) {
+        /* Later releases may have operations that no flag announces; one line is enough. */
+        if (!channel->unknown_logged)
+            log_warn(channel->dist->log, "peer.unknown_op", "node=%s sends control messages that we do not know; ignored",
+                     log_escape(node_name_bytes(channel->peer)).text);
+        channel->unknown_logged = true;
+        return false;
+    }
+    if (error == HM_ELIMIT) {
+        if (!channel->names_logged)
+            log_warn(channel->dist->log, "peer.names", "node=%s tells of nodes beyond the table's limit; ignored (max-names)",
+                     log_escape(node_name_bytes(channel->peer)).text);
+        channel->names_logged = true;
+        return false;
+    }
+    if (error) {
+        fail_term(channel, error, "a control message");
+        return false;
+    }
+    if (!from_is_peers(channel, control)) {
+        channel_down(channel, DOWN_PROTOCOL, "it speaks for processes of another node");
+        return false;
+    }
+    return true;
+}
+
+/* The payload's term out of what stands behind the control tuple. */
+static bool cut_payload(struct channel *channel, struct bytes rest, hm_term *payload) {
+    size_t size = 0;
+    if (!channel->header_mode && rest.size > 0 && *rest.at == ETF_VERSION)
+        rest = bytes_of(rest.at + 1, rest.size - 1);
+    int error = check(channel, rest, &size);
+    if (!error && size != rest.size)
+        error = HM_EBADTERM;
+    if (error) {
+        fail_term(channel, error, "a message");
+        return false;
+    }
+    *payload = (hm_term){rest.at, rest.size};
+    return true;
+}
+
+static void tell(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
+    channel->coalescing.messages++;
+    channel->dist->events->on_control(channel->dist->arg, channel, control, payload, shared);
+}
+
+/* A whole message: control tuple, payload. block: where they lie, or NULL. */
+static void on_message(struct channel *channel, struct bytes rest, struct block *block) {
+    const struct memo *memo = &channel->memo;
+    hm_term payload = {NULL, 0};
+    if (!channel->header_mode)
+        rest = bytes_of(rest.at + 1, rest.size - 1); /* frame_read saw the version byte */
+    if (memo->size && rest.size > memo->size && memcmp(rest.at, memo->bytes, memo->size) == 0) {
+        if (cut_payload(channel, bytes_of(rest.at + memo->size, rest.size - memo->size), &payload))
+            tell(channel, &memo->control, payload, block);
+        return;
+    }
+    size_t size;
+    struct control control;
+    int error = check(channel, rest, &size);
+    if (error) {
+        fail_term(channel, error, "a control message");
+        return;
+    }
+    struct bytes tuple = bytes_of(rest.at, size);
+    if (!decode(channel, tuple, &control, &payload))
+        return;
+    /* What follows an operation without payload is ignored, as BEAM does. */
+    if (control_has_payload(&control)) {
+        remember(channel, tuple, &control);
+        if (!cut_payload(channel, bytes_of(rest.at + size, rest.size - size), &payload))
+            return;
+    }
+    tell(channel, &control, payload, block);
+}
+
+static void on_fragment(struct channel *channel, const struct frame *frame) {
+    struct fragments_message message;
+    size_t control_size = 0;
+    int result = HM_OK;
+    channel->stats.fragments_in++;
+    if (frame->kind == FRAME_FIRST)
+        result = check(channel, frame->rest, &control_size);
+    if (!result)
+        result = fragments_add(&channel->fragments, frame, control_size, &message);
+    if (result == HM_ELIMIT) {
+        channel_down(channel, DOWN_LIMIT, "too large a message, or too many unfinished ones (max-message, max-fragments)");
+        return;
+    }
+    if (result < 0)
+        fail_term(channel, result, "a fragment");
+    if (result <= 0)
+        return;
+
+    struct control control;
+    hm_term payload = {NULL, 0};
+    if (decode(channel, message.control, &control, &payload) &&
+        (!control_has_payload(&control) || cut_payload(channel, block_bytes(message.payload), &payload)))
+        tell(channel, &control, payload, message.payload);
+    block_release(message.payload);
+    free((void *)(uintptr_t)message.control.at);
+}
+
+static void on_frame(struct channel *channel, struct bytes body, struct block *block) {
+    struct frame frame;
+    channel->stats.frames_in++;
+    if (frame_read(body, channel->header_mode, &frame)) {
+        channel_down(channel, DOWN_PROTOCOL, "a frame starts with neither of the agreed headers");
+        return;
+    }
+    if (frame.kind == FRAME_WHOLE)
+        on_message(channel, frame.rest, block);
+    else
+        on_fragment(channel, &frame);
+}
+
+static void on_tick(struct channel *channel) {
+    channel->stats.ticks_in++;
+    if (tick_answer(&channel->tick, output_pending(&channel->output) > 0))
+        channel_put_tick(channel);
+}
+
+/* ---- frames ---- */
+
+static void on_handshake_message(struct channel *channel, struct bytes message) {
+    struct handshake *handshake = channel->handshake;
+    channel_arm_setup(channel);
+    handshake_message(handshake, message, &channel->scratch);
+    if (channel->state != CHANNEL_HANDSHAKE)
+        return;
+    channel->peer = handshake->peer;
+    if (!channel_put_handshake(channel))
+        return;
+    if (handshake->state == HS_FAILED)
+        channel_down(channel, handshake->reason, handshake->detail);
+    else if (handshake->state == HS_DONE)
+        channel_is_proved(channel);
+}
+
+/* 2 bytes of length. false: more bytes are needed. */
+static bool next_handshake_message(struct channel *channel) {
+    struct input *input = &channel->input;
+    size_t have = input->end - input->start;
+    if (have < 2)
+        return false;
+    size_t size = get_be16(input->at + input->start);
+    if (size > HANDSHAKE_MESSAGE_MAX - 2) {
+        channel_down(channel, DOWN_PROTOCOL, "a message of the handshake is too long");
+        return false;
+    }
+    if (have - 2 < size)
+        return false;
+    struct bytes message = bytes_of(input->at + input->start + 2, size);
+    input->start += 2 + size;
+    on_handshake_message(channel, message);
+    return true;
+}
+
+/* The rest of this frame will be read into a block of its own. */
+static void start_large(struct channel *channel, size_t size) {
+    struct input *input = &channel->input;
+    input->large = block_new(size);
+    if (!input->large) {
+        channel_down(channel, DOWN_MEMORY, "out of memory for a large frame");
+        return;
+    }
+    input->start += 4;
+    input->large_filled = input->end - input->start;
+    memcpy(input->large->at, input->at + input->start, input->large_filled);
+    input->start = input->end = 0;
+}
+
+/* 4 bytes of length. false: more bytes are needed. */
+static bool next_frame(struct channel *channel) {
+    struct input *input = &channel->input;
+    size_t have = input->end - input->start;
+    if (have < 4)
+        return false;
+    size_t size = get_be32(input->at + input->start);
+    if (size > channel->dist->max_frame) {
+        channel_down(channel, DOWN_LIMIT, "a frame is too large (max-frame)");
+        return false;
+    }
+    if (have - 4 < size) {
+        if (size > LARGE_FRAME)
+            start_large(channel, size);
+        return false;
+    }
+    struct bytes body = bytes_of(input->at + input->start + 4, size);
+    input->start += 4 + size;
+    if (size == 0)
+        on_tick(channel);
+    else
+        on_frame(channel, body, NULL);
+    return true;
+}
+
+/* Everything that is complete. The peer's last handshake message and its first frames may stand in one buffer. */
+static void consume(struct channel *channel) {
+    struct input *input = &channel->input;
+    if (input->large && input->large_filled == input->large->size) {
+        struct block *block = input->large;
+        input->large = NULL;
+        on_frame(channel, block_bytes(block), block);
+        block_release(block);
+        return;
+    }
+    while (channel->state == CHANNEL_HANDSHAKE && next_handshake_message(channel))
+        ;
+    while (channel->state == CHANNEL_UP && !input->large && next_frame(channel))
+        ;
+    if (input->start == input->end)
+        input->start = input->end = 0;
+}
+
+/* ---- reading ---- */
+
+/* Room for at least the rest of the frame that has begun; twice as much as before when the last read filled it all. */
+static bool make_room(struct channel *channel, bool filled) {
+    struct input *input = &channel->input;
+    size_t have = input->end - input->start;
+    size_t capacity = input->capacity ? input->capacity : INPUT_FIRST;
+    if (input->start > 0) {
+        memmove(input->at, input->at + input->start, have);
+        input->start = 0;
+        input->end = have;
+    }
+    if (channel->state == CHANNEL_UP) {
+        size_t frame = have >= 4 ? 4 + (size_t)get_be32(input->at) : 0;
+        if (filled && capacity < INPUT_MAX)
+            capacity *= 4;
+        while (capacity < frame)
+            capacity *= 2;
+        if (capacity > INPUT_MAX)
+            capacity = INPUT_MAX;
+    }
+    if (capacity == input->capacity)
+        return true;
+    uint8_t *grown = realloc(input->at, capacity);
+    if (!grown) {
+        if (input->end < input->capacity)
+            return true; /* it will do as it is */
+        channel_down(channel, DOWN_MEMORY, "out of memory");
+        return false;
+    }
+    input->at = grown;
+    input->capacity = capacity;
+    return true;
+}
+
+static void on_end(struct channel *channel, ssize_t result) {
+    char detail[96] = "";
+    if (channel->state == CHANNEL_HANDSHAKE) {
+        handshake_closed(channel->handshake);
+        channel_down(channel, channel->handshake->reason, channel->handshake->detail);
+        return;
+    }
+    if (result < 0)
+        snprintf(detail, sizeof detail, "%s", strerror(errno));
+    channel_down(channel, DOWN_CLOSED, detail);
+}
+
+static void set_coalescing(struct channel *channel, bool on) {
+    struct coalescing *coalescing = &channel->coalescing;
+    int lowat = on ? FLOOD_LOWAT : 1;
+    if (coalescing->on == on)
+        return;
+    coalescing->on = on;
+    setsockopt(channel->transport.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof lowat);
+    if (on) {
+        struct timeval wait = timeval_of_ms(1);
+        event_add(&channel->coalesce_timer, &wait);
+    } else {
+        event_del(&channel->coalesce_timer);
+    }
+}
+
+/*
+ * A receiver that reads every few messages takes the sender's CPU and makes it slower. So while more than 150 messages
+ * come in each ms, and none of them had an answer (a caller must not wait), the socket wakes us at 16 KiB or after 1 ms.
+ */
+static void judge_window(struct channel *channel, struct mono now) {
+    struct coalescing *coalescing = &channel->coalescing;
+    int64_t ms = mono_ms_between(coalescing->window_start, now);
+    if (ms < 1)
+        return;
+    set_coalescing(channel, coalescing->messages / (uint64_t)ms > FLOOD_PER_MS && !coalescing->sent);
+    coalescing->window_start = now;
+    coalescing->messages = 0;
+    coalescing->sent = false;
+}
+
+void input_on_readable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct channel *channel = arg;
+    struct input *input = &channel->input;
+    struct mono now = mono_now();
+    size_t taken = 0;
+    bool filled, grow = false;
+    while (taken < READ_BUDGET) {
+        uint8_t *to;
+        size_t room;
+        if (input->large) {
+            to = input->large->at + input->large_filled;
+            room = input->large->size - input->large_filled;
+        } else {
+            if (!make_room(channel, grow))
+                return;
+            to = input->at + input->end;
+            room = input->capacity - input->end;
+        }
+        ssize_t n = channel->transport.ops->read(&channel->transport, to, room);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (n <= 0) {
+            on_end(channel, n);
+            return;
+        }
+        taken += (size_t)n;
+        *(input->large ? &input->large_filled : &input->end) += (size_t)n;
+        filled = (size_t)n == room;
+        grow = filled && !input->large;
+        consume(channel);
+        if (channel->state == CHANNEL_DOWN)
+            return;
+        if (!filled)
+            break; /* the socket is empty: the next read would only say so */
+    }
+    channel->stats.bytes_in += taken;
+    if (channel->state != CHANNEL_UP)
+        return;
+    if (taken) {
+        input->was_used = true;
+        tick_read(&channel->tick, now);
+    }
+    judge_window(channel, now);
+    if (channel->coalescing.on) {
+        struct timeval wait = timeval_of_ms(1);
+        event_add(&channel->coalesce_timer, &wait);
+    }
+}
+
+void input_shrink(struct channel *channel) {
+    struct input *input = &channel->input;
+    if (!input->was_used && input->start == input->end) {
+        free(input->at);
+        *input = (struct input){.large = input->large, .large_filled = input->large_filled};
+    }
+    input->was_used = false;
+}
+
+void input_fini(struct channel *channel) {
+    struct input *input = &channel->input;
+    block_release(input->large);
+    free(input->at);
+    *input = (struct input){0};
+}

@@ -1,0 +1,107 @@
+/*
+ * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, sending), channel_dial.c
+ * (from a name to a socket), channel_input.c (from bytes to events).
+ */
+#ifndef HM_DIST_CHANNEL_PRIVATE_H
+#define HM_DIST_CHANNEL_PRIVATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "dist/channel.h"
+#include "dist/connect.h"
+#include "dist/fragment.h"
+#include "dist/handshake.h"
+#include "dist/output.h"
+#include "dist/tick.h"
+#include "dist/transport.h"
+
+enum channel_state { CHANNEL_DIALLING, CHANNEL_HANDSHAKE, CHANNEL_UP, CHANNEL_DOWN };
+
+/* From a name to a socket; one of the three is under way. */
+struct dialling {
+    struct resolve *resolve;
+    struct epmd_query *query;
+    struct connector *connector;
+    struct addresses addresses;
+};
+
+/* One linear buffer, parsed in place; a frame that is too large for it goes into a block of its own. */
+struct input {
+    uint8_t *at;
+    size_t start, end, capacity;
+    struct block *large;
+    size_t large_filled;
+    bool was_used; /* since the last tick */
+};
+
+/*
+ * The control tuple of the last message: most messages of a flood have the same one, so that a compare replaces check and
+ * decode (prototype: 5 ns against 20). Only for messages, whose control borrows nothing but the name.
+ */
+struct memo {
+    size_t size; /* 0: none */
+    struct control control;
+    uint8_t bytes[256];
+};
+
+/* Reads are put off while a flood comes in: prototype.md 8.4. */
+struct coalescing {
+    struct mono window_start;
+    uint32_t messages; /* in this window */
+    bool sent;         /* we sent something in this window */
+    bool on;
+};
+
+struct channel {
+    struct dist *dist;
+    enum channel_state state;
+    bool dialled, half_open, header_mode, visible;
+    bool busy, told_busy;
+    bool blocked; /* the socket takes nothing more; write_event says when it does */
+    bool unknown_logged, names_logged;
+    const hm_node_name *peer;
+    void *user;
+    uint64_t flags;
+    uint32_t creation;
+
+    struct dialling *dialling;   /* while CHANNEL_DIALLING */
+    struct handshake *handshake; /* until it is up */
+    struct transport transport;
+    struct event read_event, write_event;
+    struct event timer;          /* the limit of dialling and handshake, then ticks */
+    struct event coalesce_timer;
+    bool has_events;
+
+    struct input input;
+    struct fragments fragments;
+    struct output output;
+    struct writer scratch; /* control tuples that are not hot, handshake messages */
+    struct memo memo;
+    struct tick tick;
+    struct coalescing coalescing;
+    struct channel_stats stats;
+    struct turn_task flush, reap;
+};
+
+/* channel.c */
+/* Ends it and tells the layer above. The pointer is dead at the end of the turn. */
+void channel_down(struct channel *channel, enum down_reason reason, const char *detail);
+/* The socket is there: begins the handshake. */
+void channel_begin(struct channel *channel, int fd);
+void channel_is_proved(struct channel *channel); /* the handshake is done */
+void channel_arm_setup(struct channel *channel);
+bool channel_put_handshake(struct channel *channel);
+void channel_write_later(struct channel *channel);
+void channel_put_tick(struct channel *channel);
+
+/* channel_dial.c */
+bool dialling_start(struct channel *channel);
+void dialling_stop(struct channel *channel);
+
+/* channel_input.c */
+void input_on_readable(evutil_socket_t fd, short what, void *arg);
+void input_shrink(struct channel *channel); /* at each tick */
+void input_fini(struct channel *channel);
+
+#endif
