@@ -1,0 +1,102 @@
+/*
+ * The completion script for bash. It needs no bash-completion package: it reads COMP_LINE itself, since
+ * readline breaks words at the @ of node names and the = of --option=value.
+ */
+#include <string.h>
+
+#include "cli/help.h"
+
+static void put_cases(FILE *out, const struct command *command) {
+    fprintf(out, "        %s) options='", command->name);
+    const char *sep = "";
+    for (size_t i = 0; i < option_count; i++)
+        if (option_table[i].commands & command->bit) {
+            fprintf(out, "%s--%s", sep, option_table[i].name);
+            sep = " ";
+        }
+    fputs("' ;;\n", out);
+}
+
+static void put_value_cases(FILE *out) {
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option *option = &option_table[i];
+        const char *name = option->name;
+        if (option->choices) {
+            fprintf(out, "        --%s) words='", name);
+            for (const char *c = option->choices; *c; c++)
+                fputc(*c == '|' ? ' ' : *c, out);
+            fputs("' ;;\n", out);
+        } else if (option->kind == KIND_BOOL) {
+            fprintf(out, "        --%s) words='true false' ;;\n", name);
+        } else if (option->kind == KIND_FILE || strcmp(name, "load") == 0) {
+            fprintf(
+                out,
+                "        --%s) COMPREPLY=($(compgen -f -- \"$value\")); compopt -o filenames; return ;;\n",
+                name);
+        } else if (option->value && strcmp(option->value, "NODE") == 0) {
+            fprintf(out, "        --%s) words=$(__hermod_nodes) ;;\n", name);
+        } else if (option->value) {
+            fprintf(out, "        --%s) return ;;\n", name);
+        }
+    }
+}
+
+void help_bash(FILE *out) {
+    fputs("# bash completion for hermod: source <(hermod --completion bash)\n\n"
+          "__hermod_nodes() {\n"
+          "    hermod names --quiet 2>/dev/null\n"
+          "}\n\n"
+          "__hermod() {\n"
+          "    local line=${COMP_LINE:0:COMP_POINT} cur prev command options words value given prefix\n"
+          "    local -a all\n"
+          "    COMPREPLY=()\n"
+          "    cur=${line##*[[:space:]]}\n"
+          "    read -ra all <<<\"${line%\"$cur\"}\"\n"
+          "    command=${all[1]-} prev=${all[${#all[@]} - 1]} given=${#all[@]}\n\n"
+          "    if [ \"$given\" -le 1 ]; then\n"
+          "        words='",
+          out);
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(out, "%s ", commands[i]->name);
+    fputs("help --help --version --man --completion'\n"
+          "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+          "        return\n"
+          "    fi\n"
+          "    case $command in\n",
+          out);
+    for (size_t i = 0; commands[i]; i++)
+        put_cases(out, commands[i]);
+    fputs("        help) COMPREPLY=($(compgen -W '", out);
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(out, "%s%s", i ? " " : "", commands[i]->name);
+    fputs("' -- \"$cur\")); return ;;\n"
+          "        --completion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return ;;\n"
+          "        *) return ;;\n"
+          "    esac\n\n"
+          "    value=$cur prefix=\n"
+          "    case $cur in\n"
+          "        --*=*) prev=${cur%%=*} value=${cur#*=} prefix=$prev= ;;\n"
+          "    esac\n"
+          "    case $prev in\n",
+          out);
+    put_value_cases(out);
+    fputs("        *)\n"
+          "            case $cur in\n"
+          "                -*) words=$options ;;\n"
+          "                *) case $command in\n"
+          "                       ping | call | cast | send) words=$(__hermod_nodes) ;;\n"
+          "                   esac ;;\n"
+          "            esac ;;\n"
+          "    esac\n"
+          "    COMPREPLY=($(compgen -W \"$words\" -P \"$prefix\" -- \"$value\"))\n\n"
+          "    # Readline replaces only what follows its last word break.\n"
+          "    local breaks=${COMP_WORDBREAKS//[^@=:]/} tail\n"
+          "    if [ -n \"$breaks\" ]; then\n"
+          "        tail=${cur##*[$breaks]}\n"
+          "        prefix=${cur%\"$tail\"}\n"
+          "        COMPREPLY=(\"${COMPREPLY[@]#\"$prefix\"}\")\n"
+          "    fi\n"
+          "}\n\n"
+          "complete -F __hermod hermod\n",
+          out);
+}

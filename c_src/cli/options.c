@@ -1,0 +1,490 @@
+/*
+ * The table, and how each kind of value is read.
+ *
+ * The help texts are written for the person who reads --help: a sentence or two, what it is for before what
+ * it does.
+ */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hermod/term.h>
+
+#include "cli/suggest.h"
+
+#define FIELD(member) .field = offsetof(struct settings, member)
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+const struct option option_table[] = {
+    /* ---- name and cookie ---- */
+    {"sname", "NAME", KIND_TEXT, GROUP_NAME, IN_NODES, FIELD(sname),
+     .help = "Short name of this node: NAME, or NAME@HOST where HOST has no dot. Nodes with short names "
+             "and nodes with long names cannot talk to each other. `hermod start` is called hermod unless "
+             "you say otherwise."},
+    {"name", "NAME@HOST", KIND_TEXT, GROUP_NAME, IN_NODES, FIELD(name),
+     .help = "Long name of this node: HOST is a full domain name or an IP address. NAME alone takes the "
+             "domain name of this machine."},
+    {"cookie", "COOKIE", KIND_TEXT, GROUP_NAME, IN_NODES, FIELD(cookie), .secret = true,
+     .help = "The secret that all nodes of a cluster share. Without it, the one in ~/.erlang.cookie, which "
+             "is made when it is missing. Other users of this machine can see command lines, so prefer the "
+             "file or $HERMOD_COOKIE."},
+    {"hidden", NULL, KIND_FLAG, GROUP_NAME, IN_START, FIELD(hidden),
+     .help = "Stay out of Node.list() and of :global on the other nodes, and be connected only to the "
+             "nodes that ask."},
+    {"connect", "NODE", KIND_LIST, GROUP_NAME, IN_START, FIELD(connect),
+     .help = "Connect to this node, and again whenever the connection is lost. May be repeated."},
+    {"config", "FILE", KIND_FILE, GROUP_NAME, IN_START, FIELD(config),
+     .help = "Read options from FILE: lines such as `net-ticktime = 8`, comments begin with #. The command "
+             "line and the environment go before the file."},
+
+    /* ---- network ---- */
+    {"listen", "ADDRESS", KIND_TEXT, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(listen),
+     .help = "Accept connections on this address only. Without it, on all of them."},
+    {"port", "PORT[-PORT]", KIND_PORTS, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(port),
+     .help = "Accept connections on this port, or on the first free one of a range. Without it, on any "
+             "free port; other nodes learn it from epmd."},
+    {"family", "FAMILY", KIND_CHOICE, GROUP_NETWORK, IN_NODES, FIELD(family), .fallback = "any",
+     .choices = "any|inet|inet6",
+     .help = "IPv4 only (inet), IPv6 only (inet6), or both (any)."},
+    {"dial-port", "PORT", KIND_NUMBER, GROUP_NETWORK, IN_NODES, FIELD(dial_port), .min = 1, .max = 65535,
+     .help = "Do not ask epmd where other nodes are: they all listen on this port."},
+    {"no-epmd", NULL, KIND_FLAG, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(no_epmd),
+     .help = "Do without epmd. Needs --port, so that others can find this node; and --dial-port when it is "
+             "to find others."},
+    {"start-epmd", "true|false", KIND_BOOL, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(start_epmd),
+     .fallback = "true",
+     .help = "Start epmd when none is running on this machine."},
+    {"epmd-port", "PORT", KIND_NUMBER, GROUP_NETWORK, IN_ALL, FIELD(epmd_port), .fallback = "4369", .min = 1,
+     .max = 65535, .variable = "ERL_EPMD_PORT",
+     .help = "Port of epmd, here and on other machines."},
+    {"epmd-address", "ADDRESS", KIND_TEXT, GROUP_NETWORK, IN_ALL, FIELD(epmd_address),
+     .variable = "ERL_EPMD_ADDRESS",
+     .help = "Addresses on which the epmd of this machine listens, separated by commas. The loopback "
+             "address is always one."},
+    {"net-ticktime", "SECONDS", KIND_SECONDS, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(net_ticktime_ms),
+     .fallback = "60", .min = 1000, .max = 86400000,
+     .help = "A node that has not been heard for this long is down. Must be the same on all nodes."},
+    {"net-tickintensity", "N", KIND_NUMBER, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(net_tickintensity),
+     .fallback = "4", .min = 4, .max = 1000,
+     .help = "How many ticks make up --net-ticktime. More of them make the time until a dead node is "
+             "noticed more exact."},
+    {"setup-time", "SECONDS", KIND_SECONDS, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(setup_ms),
+     .fallback = "7", .min = 100, .max = 120000,
+     .help = "The longest silence while a connection is being made."},
+
+    /* ---- limits ---- */
+    {"max-half-open", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_half_open), .fallback = "128",
+     .min = 1, .max = 1000000,
+     .help = "Connections that may be in the making at the same time; the next is refused."},
+    {"max-frame", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(max_frame), .fallback = "128M",
+     .min = 64 * KIB, .max = 4 * GIB - 1,
+     .help = "The largest frame taken from a peer. One that announces more is disconnected."},
+    {"max-message", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(max_message), .fallback = "512M",
+     .min = 64 * KIB, .max = 1024 * GIB,
+     .help = "The largest message that is put together from fragments."},
+    {"max-fragments", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_fragments), .fallback = "64",
+     .min = 1, .max = 1000000,
+     .help = "Unfinished fragmented messages that one peer may have."},
+    {"max-depth", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_depth), .fallback = "1024", .min = 16,
+     .max = HM_DEPTH_MAX,
+     .help = "How deep a term may be nested."},
+    {"max-mailbox", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_mailbox), .fallback = "1000000",
+     .min = 1, .max = 4294967295,
+     .help = "Messages that may wait for one process. More are dropped, counted and logged."},
+    {"max-names", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_names), .fallback = "65536", .min = 16,
+     .max = 16777216,
+     .help = "Different node names that this node remembers."},
+    {"max-processes", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_processes), .fallback = "1000000",
+     .min = 16, .max = 134217727,
+     .help = "Processes that may exist at the same time."},
+    {"output-high", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_high), .fallback = "8M",
+     .min = 4 * KIB, .max = 1024 * GIB,
+     .help = "When more than this waits to be written to a peer, its senders are told to slow down ..."},
+    {"output-low", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_low), .fallback = "1M", .min = 1,
+     .max = 1024 * GIB,
+     .help = "... until no more than this is left."},
+
+    /* ---- services ---- */
+    {"load", "FILE.so[:ARGUMENT]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(load),
+     .help = "Load your own servers from a shared object; its hermod_load(node, ARGUMENT) starts them. May "
+             "be repeated."},
+    {"without", "SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(without),
+     .help = "Do not start this one of the services that come with Hermod. May be repeated."},
+    {"chat-max-nick", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(chat_max_nick), .fallback = "64",
+     .min = 1, .max = KIB,
+     .help = "The longest nick that the chat allows."},
+    {"chat-max-message", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(chat_max_message),
+     .fallback = "8K", .min = 1, .max = 64 * MIB,
+     .help = "The longest message that the chat passes on."},
+    {"chat-max-users", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(chat_max_users), .fallback = "10000",
+     .min = 1, .max = 10000000,
+     .help = "How many users the chat takes."},
+
+    /* ---- chat ---- */
+    {"server", "NODE", KIND_TEXT, GROUP_CHAT, IN_CHAT, FIELD(server),
+     .help = "The node whose chat room you want to join."},
+    {"nick", "NICK", KIND_TEXT, GROUP_CHAT, IN_CHAT, FIELD(nick),
+     .help = "What the others see as your name."},
+
+    /* ---- terms ---- */
+    {"timeout", "MS", KIND_NUMBER, GROUP_TERMS, IN_TOOLS | IN_NAMES | IN_CHAT, FIELD(timeout_ms),
+     .fallback = "5000", .min = 1, .max = 86400000,
+     .help = "Milliseconds to wait for the connection and the answer together."},
+    {"erlang", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS, FIELD(erlang),
+     .help = "TERM is written in Erlang, and the answer is printed in Erlang."},
+    {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS, FIELD(elixir),
+     .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
+             "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
+    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES, FIELD(json),
+     .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
+             "objects."},
+    {"quiet", NULL, KIND_FLAG, GROUP_TERMS, IN_NAMES, FIELD(quiet),
+     .help = "Print node names only, one on each line."},
+
+    /* ---- output ---- */
+    {"log-level", "LEVEL", KIND_CHOICE, GROUP_OUTPUT, IN_NODES, FIELD(log_level), .fallback = "info",
+     .choices = "error|warn|info|debug",
+     .help = "How much is logged on standard error. Commands other than start log nothing unless this is "
+             "given."},
+    {"hints", NULL, KIND_FLAG, GROUP_OUTPUT, IN_START, FIELD(hints),
+     .help = "Say what to type in another terminal to talk to this node, also when standard output is no "
+             "terminal."},
+    {"help", NULL, KIND_FLAG, GROUP_OUTPUT, IN_ALL, FIELD(help),
+     .help = "Print this text."},
+};
+
+const size_t option_count = sizeof option_table / sizeof *option_table;
+_Static_assert(sizeof option_table / sizeof *option_table <= OPTIONS_MAX,
+               "struct settings has no place for its source");
+
+int complain(int error, char *why, size_t capacity, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, capacity, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+static int complain_memory(char *why, size_t capacity) {
+    return complain(HM_ENOMEM, why, capacity, "out of memory");
+}
+
+const struct option *option_find(const char *name, size_t size) {
+    for (size_t i = 0; i < option_count; i++)
+        if (strlen(option_table[i].name) == size && memcmp(option_table[i].name, name, size) == 0)
+            return &option_table[i];
+    return NULL;
+}
+
+const char *option_variable(const struct option *option, char *buffer, size_t capacity) {
+    if (option->variable)
+        return option->variable;
+    snprintf(buffer, capacity, "HERMOD_%s", option->name);
+    for (char *c = buffer + 7; *c; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    return buffer;
+}
+
+enum option_source option_source(const struct settings *settings, const char *name) {
+    const struct option *option = option_find(name, strlen(name));
+    return option ? settings->source[option - option_table] : SOURCE_DEFAULT;
+}
+
+/* ---- values ---- */
+
+static bool parse_bool(const char *value, bool *result) {
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *result = i % 2;
+            return true;
+        }
+    return false;
+}
+
+/* Digits only: strtoull takes signs and spaces, and wraps "-1" around. */
+static bool parse_digits(const char *text, size_t size, uint64_t *number) {
+    uint64_t value = 0;
+    if (size == 0)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (!isdigit((unsigned char)text[i]) || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, text[i] - '0', &value))
+            return false;
+    *number = value;
+    return true;
+}
+
+static bool parse_bytes(const char *value, uint64_t *bytes) {
+    size_t digits = strspn(value, "0123456789");
+    const char *unit = value + digits;
+    int shift = 0;
+    if (*unit) {
+        const char *const units = "KMG";
+        const char *found = strchr(units, toupper((unsigned char)*unit));
+        if (!found || (unit[1] && strcmp(unit + 1, "iB") && strcmp(unit + 1, "B")))
+            return false;
+        shift = 10 * (int)(found - units + 1);
+    }
+    return parse_digits(value, digits, bytes) && !__builtin_mul_overflow(*bytes, (uint64_t)1 << shift, bytes);
+}
+
+static bool parse_seconds(const char *value, uint64_t *ms) {
+    const char *dot = strchr(value, '.');
+    size_t whole = dot ? (size_t)(dot - value) : strlen(value);
+    if (!parse_digits(value, whole, ms) || __builtin_mul_overflow(*ms, 1000, ms))
+        return false;
+    if (!dot)
+        return true;
+    uint64_t fraction;
+    size_t places = strlen(dot + 1);
+    if (places > 3 || !parse_digits(dot + 1, places, &fraction))
+        return false;
+    for (; places < 3; places++)
+        fraction *= 10;
+    return !__builtin_add_overflow(*ms, fraction, ms);
+}
+
+static bool parse_port(const char *text, size_t size, uint16_t *port) {
+    uint64_t number;
+    if (!parse_digits(text, size, &number) || number < 1 || number > 65535)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool parse_ports(const char *value, struct port_range *range) {
+    const char *dash = strchr(value, '-');
+    size_t size = dash ? (size_t)(dash - value) : strlen(value);
+    struct port_range result;
+    if (!parse_port(value, size, &result.first))
+        return false;
+    result.last = result.first;
+    if (dash && (!parse_port(dash + 1, strlen(dash + 1), &result.last) || result.last < result.first))
+        return false;
+    *range = result;
+    return true;
+}
+
+static int parse_choice(const struct option *option, const char *value, uint64_t *place, const char *label,
+                        char *why, size_t capacity) {
+    const char *words[8];
+    size_t sizes[8], count = 0;
+    for (const char *at = option->choices; at && count < 8; count++) {
+        const char *bar = strchr(at, '|');
+        words[count] = at;
+        sizes[count] = bar ? (size_t)(bar - at) : strlen(at);
+        if (strlen(value) == sizes[count] && memcmp(value, at, sizes[count]) == 0) {
+            *place = count;
+            return 0;
+        }
+        at = bar ? bar + 1 : NULL;
+    }
+    struct suggestion best = suggestion_for(value);
+    for (size_t i = 0; i < count; i++)
+        suggestion_try(&best, words[i], sizes[i]);
+    char guess[64];
+    return complain(HM_EINVAL, why, capacity, "%s must be one of %s, not \"%s\"%s", label, option->choices,
+                    value, suggestion_text(&best, "", guess, sizeof guess));
+}
+
+/* A number the way the table's reader would write it: 1024 stays, 67108864 becomes 64M. */
+static const char *show_number(const struct option *option, uint64_t number, char *buffer, size_t capacity) {
+    if (option->kind == KIND_SECONDS && number % 1000)
+        snprintf(buffer, capacity, "%g", (double)number / 1000);
+    else if (option->kind == KIND_SECONDS)
+        snprintf(buffer, capacity, "%llu", (unsigned long long)number / 1000);
+    else if (option->kind == KIND_BYTES && number >= GIB && number % GIB == 0)
+        snprintf(buffer, capacity, "%lluG", (unsigned long long)(number / GIB));
+    else if (option->kind == KIND_BYTES && number >= MIB && number % MIB == 0)
+        snprintf(buffer, capacity, "%lluM", (unsigned long long)(number / MIB));
+    else if (option->kind == KIND_BYTES && number >= KIB && number % KIB == 0)
+        snprintf(buffer, capacity, "%lluK", (unsigned long long)(number / KIB));
+    else
+        snprintf(buffer, capacity, "%llu", (unsigned long long)number);
+    return buffer;
+}
+
+static int set_number(const struct option *option, const char *value, uint64_t *field, const char *label,
+                      char *why, size_t capacity) {
+    static const char *const what[] = {
+        [KIND_NUMBER] = "a number",
+        [KIND_SECONDS] = "a number of seconds",
+        [KIND_BYTES] = "a number of bytes such as 65536, 64K or 8M",
+    };
+    uint64_t number;
+    bool good = option->kind == KIND_BYTES     ? parse_bytes(value, &number)
+                : option->kind == KIND_SECONDS ? parse_seconds(value, &number)
+                                               : parse_digits(value, strlen(value), &number);
+    if (good && number >= option->min && number <= option->max) {
+        *field = number;
+        return 0;
+    }
+    char low[32], high[32];
+    return complain(HM_EINVAL, why, capacity, "%s must be %s from %s to %s, not \"%s\"", label,
+                    what[option->kind], show_number(option, option->min, low, sizeof low),
+                    show_number(option, option->max, high, sizeof high), value);
+}
+
+static void clear_list(struct text_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){0};
+}
+
+static bool append_text(struct text_list *list, const char *text) {
+    char *copy = strdup(text);
+    char **items = copy ? realloc(list->items, (list->count + 1) * sizeof *items) : NULL;
+    if (!items) {
+        free(copy);
+        return false;
+    }
+    items[list->count++] = copy;
+    list->items = items;
+    return true;
+}
+
+static bool replace_text(char **field, const char *text) {
+    char *copy = strdup(text);
+    if (!copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+int option_set(struct settings *settings, const struct option *option, const char *value,
+               enum option_source source, const char *label, char *why, size_t capacity) {
+    unsigned char *known = &settings->source[option - option_table];
+    void *field = (char *)settings + option->field;
+    int error = 0;
+
+    if (source < *known)
+        return 0;
+    switch (option->kind) {
+    case KIND_FLAG:
+    case KIND_BOOL:
+        if (!parse_bool(value, field))
+            return complain(HM_EINVAL, why, capacity, "%s must be true or false, not \"%s\"", label, value);
+        break;
+    case KIND_TEXT:
+    case KIND_FILE:
+        if (!*value)
+            return complain(HM_EINVAL, why, capacity, "%s needs a value that is not empty", label);
+        if (!replace_text(field, value))
+            return complain_memory(why, capacity);
+        break;
+    case KIND_LIST:
+        if (!*value)
+            return complain(HM_EINVAL, why, capacity, "%s needs a value that is not empty", label);
+        if (source > *known)
+            clear_list(field);
+        if (!append_text(field, value))
+            return complain_memory(why, capacity);
+        break;
+    case KIND_PORTS:
+        if (!parse_ports(value, field))
+            return complain(
+                HM_EINVAL, why, capacity,
+                "%s must be a port such as 9100 or a range such as 9100-9105 (1 to 65535), not \"%s\"", label,
+                value);
+        break;
+    case KIND_CHOICE:
+        error = parse_choice(option, value, field, label, why, capacity);
+        break;
+    case KIND_NUMBER:
+    case KIND_SECONDS:
+    case KIND_BYTES:
+        error = set_number(option, value, field, label, why, capacity);
+        break;
+    }
+    if (error)
+        return error;
+    if (option->secret && field == (void *)&settings->cookie && !replace_text(&settings->cookie_from, label))
+        return complain_memory(why, capacity);
+    *known = (unsigned char)source;
+    return 0;
+}
+
+int settings_init(struct settings *settings) {
+    *settings = (struct settings){0};
+    for (size_t i = 0; i < option_count; i++) {
+        char why[WHY_BYTES];
+        const struct option *option = &option_table[i];
+        int error = option->fallback ? option_set(settings, option, option->fallback, SOURCE_DEFAULT,
+                                                  option->name, why, sizeof why)
+                                     : 0;
+        if (error) {
+            settings_fini(settings);
+            return error;
+        }
+    }
+    return 0;
+}
+
+void settings_fini(struct settings *settings) {
+    for (size_t i = 0; i < option_count; i++) {
+        void *field = (char *)settings + option_table[i].field;
+        if (option_table[i].kind == KIND_TEXT || option_table[i].kind == KIND_FILE)
+            free(*(char **)field);
+        else if (option_table[i].kind == KIND_LIST)
+            clear_list(field);
+    }
+    free(settings->cookie_from);
+    *settings = (struct settings){0};
+}
+
+static const struct option *row(const char *name) {
+    return option_find(name, strlen(name));
+}
+
+/* Of two options that exclude each other the one from the stronger source wins; from the same source it is a
+ * mistake. */
+static int choose_one(struct settings *settings, const char *one, const char *other, bool both,
+                      bool *drop_one, char *why, size_t capacity) {
+    *drop_one = false;
+    if (!both)
+        return 0;
+    enum option_source a = settings->source[row(one) - option_table],
+                       b = settings->source[row(other) - option_table];
+    if (a == b)
+        return complain(HM_EINVAL, why, capacity, "--%s and --%s exclude each other: give one of them", one,
+                        other);
+    *drop_one = a < b;
+    return 0;
+}
+
+int settings_check(struct settings *settings, char *why, size_t capacity) {
+    bool drop;
+    int error =
+        choose_one(settings, "sname", "name", settings->sname && settings->name, &drop, why, capacity);
+    if (error)
+        return error;
+    if (settings->sname && settings->name) {
+        char **weaker = drop ? &settings->sname : &settings->name;
+        free(*weaker);
+        *weaker = NULL;
+    }
+    error =
+        choose_one(settings, "erlang", "elixir", settings->erlang && settings->elixir, &drop, why, capacity);
+    if (error)
+        return error;
+    if (settings->erlang && settings->elixir)
+        *(drop ? &settings->erlang : &settings->elixir) = false;
+    if (settings->no_epmd && settings->port.first == 0)
+        return complain(
+            HM_EINVAL, why, capacity,
+            "--no-epmd needs --port: without epmd, others must know on which port this node listens");
+    if (settings->output_low >= settings->output_high)
+        return complain(HM_EINVAL, why, capacity,
+                        "--output-low (%llu) must be less than --output-high (%llu)",
+                        (unsigned long long)settings->output_low, (unsigned long long)settings->output_high);
+    return 0;
+}

@@ -1,0 +1,340 @@
+/*
+ * The daemon: one node in the foreground, with the services and whatever --load brings.
+ *
+ * Services and loaded servers are started before the node is, so a node that can be reached is complete.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include <hermod/server.h>
+
+#include "cli/command.h"
+#include "cli/node_setup.h"
+#include "cli/start_hints.h"
+#include "cli/suggest.h"
+#include "services/services.h"
+
+enum { SIGNALS = 3 };
+
+struct daemon {
+    const struct settings *settings;
+    struct node_setup setup;
+    struct event_base *base;
+    hm_node *node;
+    struct event *signals[SIGNALS];
+    bool over;
+    int code;
+};
+
+static void finish(struct daemon *daemon, int code) {
+    daemon->over = true;
+    daemon->code = code;
+    event_base_loopbreak(daemon->base);
+}
+
+/* ---- signals ---- */
+
+static void forget_signals(struct daemon *daemon) {
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (daemon->signals[i])
+            event_free(daemon->signals[i]);
+    memset(daemon->signals, 0, sizeof daemon->signals);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg) {
+    struct daemon *daemon = arg;
+    char text[64];
+    (void)what;
+    if (daemon->setup.options.log_level >= HM_LOG_INFO) {
+        snprintf(text, sizeof text, "stopping on SIG%s; another one ends this at once",
+                 sigabbrev_np((int)number));
+        log_lines_write(&daemon->setup.log, HM_LOG_INFO, "node.stop", text);
+    }
+    /* From here on signals do what they do by default: whoever is in a hurry sends a second one. */
+    forget_signals(daemon);
+    finish(daemon, EXIT_FINE);
+}
+
+static bool watch_signals(struct daemon *daemon) {
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < SIGNALS; i++) {
+        struct sigaction before;
+        /* nohup wants SIGHUP ignored. A shell starts background jobs with SIGINT ignored, but there it means
+         * us. */
+        if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue;
+        daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+        if (!daemon->signals[i] || event_add(daemon->signals[i], NULL))
+            return false;
+    }
+    return true;
+}
+
+/* ---- servers ---- */
+
+static bool is_on(const struct settings *settings, const char *service) {
+    for (size_t i = 0; i < settings->without.count; i++)
+        if (strcmp(settings->without.items[i], service) == 0)
+            return false;
+    for (const char *const *name = services_names(); *name; name++)
+        if (strcmp(*name, service) == 0)
+            return true;
+    return false;
+}
+
+static int check_without(const struct settings *settings) {
+    for (size_t i = 0; i < settings->without.count; i++) {
+        const char *given = settings->without.items[i];
+        struct suggestion best = suggestion_for(given);
+        char all[512] = "", guess[96];
+        bool known = false;
+        for (const char *const *name = services_names(); *name; name++) {
+            known = known || strcmp(*name, given) == 0;
+            suggestion_try(&best, *name, strlen(*name));
+            size_t used = strlen(all);
+            snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *name);
+        }
+        if (!known)
+            return fail(EXIT_USAGE, "--without: there is no service \"%s\"%s (there are: %s)", given,
+                        suggestion_text(&best, "", guess, sizeof guess), all);
+    }
+    return EXIT_FINE;
+}
+
+static int start_services(struct daemon *daemon) {
+    const struct settings *settings = daemon->settings;
+    struct service_config config = {
+        .chat_max_nick = settings->chat_max_nick,
+        .chat_max_message = settings->chat_max_message,
+        .chat_max_users = settings->chat_max_users,
+        .without = (const char *const *)settings->without.items,
+        .without_count = settings->without.count,
+    };
+    char why[WHY_BYTES] = "";
+    int error = services_start(daemon->node, &config, why, sizeof why);
+    return error ? fail(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
+}
+
+/* FILE.so:ARGUMENT. The colon counts only behind ".so": both a path and an argument may have others. */
+static int load_one(struct daemon *daemon, const char *given) {
+    const char *end = strstr(given, ".so:");
+    size_t size = end ? (size_t)(end - given) + 3 : strlen(given);
+    const char *argument = end ? end + 4 : "";
+    char *path;
+    /* Without a slash dlopen would look where the system's libraries are. */
+    if (asprintf(&path, "%s%.*s", memchr(given, '/', size) ? "" : "./", (int)size, given) < 0)
+        return fail(EXIT_FAILED, "out of memory");
+    int code = EXIT_FINE;
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *symbol = object ? dlsym(object, "hermod_load") : NULL;
+    if (!object) {
+        code = fail(EXIT_USAGE, "--load: %s", dlerror());
+    } else if (!symbol) {
+        code =
+            fail(EXIT_USAGE,
+                 "--load: %s has no function hermod_load (see hm_load_function in <hermod/hermod.h>)", path);
+    } else {
+        hm_load_function *load;
+        memcpy(&load, &symbol, sizeof load); /* ISO C has no cast from an object's address to a function's */
+        int error = load(daemon->node, argument);
+        if (error)
+            code = fail(EXIT_FAILED, "--load: hermod_load of %s did not start its servers: %s", path,
+                        hm_strerror(error));
+    }
+    free(path);
+    return code; /* never closed: handlers of its servers may run until the end */
+}
+
+/* ---- ready ---- */
+
+static void write_all(const char *text, size_t size) {
+    while (size) {
+        ssize_t done = write(STDOUT_FILENO, text, size);
+        if (done < 0 && errno != EINTR)
+            return; /* nobody reads: no reason to end */
+        if (done > 0) {
+            text += done;
+            size -= (size_t)done;
+        }
+    }
+}
+
+/* A path typed with a slash means something else in another directory. */
+static const char *program_path(char *buffer, size_t capacity) {
+    if (!strchr(program_invocation_name, '/'))
+        return program_invocation_name;
+    ssize_t size = readlink("/proc/self/exe", buffer, capacity - 1);
+    if (size <= 0)
+        return program_invocation_name;
+    buffer[size] = '\0';
+    return buffer;
+}
+
+static void announce(struct daemon *daemon) {
+    char *text = NULL, path[1024];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    fprintf(out, "%s is ready: port %u, pid %ld, cookie from %s\n", hm_node_name_of(daemon->node),
+            hm_node_port(daemon->node), (long)getpid(), daemon->setup.cookie_from);
+    if (daemon->settings->hints || isatty(STDOUT_FILENO)) {
+        struct hint_facts facts = {
+            .node = hm_node_name_of(daemon->node),
+            .program = program_path(path, sizeof path),
+            .port = hm_node_port(daemon->node),
+            .chat = is_on(daemon->settings, "message_server"),
+            .cookie_file = !daemon->settings->cookie,
+        };
+        start_hints(out, daemon->settings, &facts);
+    }
+    if (fclose(out) == 0)
+        write_all(text, size);
+    free(text);
+}
+
+static int connect_all(struct daemon *daemon) {
+    const struct text_list *list = &daemon->settings->connect;
+    for (size_t i = 0; i < list->count; i++) {
+        struct node_argument node;
+        char why[WHY_BYTES];
+        int error = node_argument_read(&node, list->items[i], daemon->settings, why, sizeof why);
+        if (error)
+            return fail(exit_code_of(error), "--connect: %s", why);
+        if (node.long_names && !daemon->settings->name)
+            return fail(EXIT_USAGE,
+                        "--connect: %s has a long name, and this node a short one: start it with --name",
+                        node.text);
+        const hm_node_name *peer = hm_node_find(daemon->node, node.text);
+        if (!peer)
+            return fail(EXIT_USAGE, "--connect: \"%s\" is no node name", node.text);
+        if ((error = hm_keep_connected(daemon->node, peer)))
+            return fail(exit_code_of(error), "--connect %s: %s", node.text, hm_strerror(error));
+    }
+    return EXIT_FINE;
+}
+
+static void on_ready(void *arg, int error, const char *text) {
+    struct daemon *daemon = arg;
+    if (daemon->over)
+        return;
+    if (error) {
+        finish(daemon, fail(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(daemon->node),
+                            text && *text ? text : hm_strerror(error)));
+        return;
+    }
+    announce(daemon);
+}
+
+static int explain_listen(const struct settings *settings, int error) {
+    const char *address = settings->listen ? settings->listen : "all addresses";
+    if (error == HM_ENOENT || error == HM_ENOCONNECTION)
+        return fail(EXIT_USAGE, "--listen: this machine has no address %s", address);
+    if (error != HM_ESYSTEM)
+        return fail(exit_code_of(error), "cannot listen: %s", hm_strerror(error));
+    const char *cause = strerror(errno);
+    if (settings->port.first == 0)
+        return fail(EXIT_FAILED, "cannot listen on %s: %s", address, cause);
+    if (settings->port.first == settings->port.last)
+        return fail(EXIT_FAILED, "cannot listen on %s, port %u: %s", address, settings->port.first, cause);
+    return fail(EXIT_FAILED, "cannot listen on %s, no port of %u-%u: %s", address, settings->port.first,
+                settings->port.last, cause);
+}
+
+/* ---- run ---- */
+
+/* Each peer is a descriptor, and the soft limit is often 1024. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int run_daemon(struct daemon *daemon) {
+    const struct settings *settings = daemon->settings;
+    char why[WHY_BYTES];
+    int code = check_without(settings);
+    if (code)
+        return code;
+    node_setup_init(&daemon->setup, settings);
+    node_setup_name(&daemon->setup, settings, "hermod");
+    int error = node_setup_cookie(&daemon->setup, settings, why, sizeof why);
+    if (error)
+        return fail(exit_code_of(error), "%s", why);
+    raise_descriptor_limit();
+    struct event_config *config = event_config_new();
+    if (config)
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    daemon->base = config ? event_base_new_with_config(config) : NULL;
+    if (config)
+        event_config_free(config);
+    if (!daemon->base || !watch_signals(daemon))
+        return fail(EXIT_FAILED, "cannot make an event loop: %s", strerror(errno));
+    error = hm_node_new(daemon->base, &daemon->setup.options, &daemon->node, why, sizeof why);
+    if (error)
+        return fail(exit_code_of(error), "%s", why);
+    if ((code = start_services(daemon)))
+        return code;
+    for (size_t i = 0; i < settings->load.count; i++)
+        if ((code = load_one(daemon, settings->load.items[i])))
+            return code;
+    if ((code = connect_all(daemon)))
+        return code;
+    error = hm_node_start(daemon->node, on_ready, daemon);
+    if (error)
+        return explain_listen(settings, error);
+    while (!daemon->over)
+        if (event_base_loop(daemon->base, 0) < 0)
+            return fail(EXIT_FAILED, "the event loop failed: %s", strerror(errno));
+    return daemon->code;
+}
+
+static int run(const struct settings *settings, int count, char **arguments) {
+    struct daemon daemon = {.settings = settings};
+    (void)count;
+    (void)arguments;
+    int code = run_daemon(&daemon);
+    daemon.over = true;
+    forget_signals(&daemon);
+    hm_node_free(daemon.node);
+    if (daemon.base)
+        event_base_free(daemon.base);
+    return code;
+}
+
+static const struct example examples[] = {
+    {"hermod start", "The node hermod@HOST, with the cookie of ~/.erlang.cookie, as iex --sname has it."},
+    {"hermod start --name hermod@10.0.0.5 --connect a@10.0.0.6", "A long name, and a cluster to join."},
+    {"hermod start --port 9100-9105 --listen 10.0.0.5", "For a firewall."},
+    {"hermod start --no-epmd --port 9100",
+     "Others reach it with -erl_epmd_port 9100 (erl) or --dial-port 9100 (hermod)."},
+    {"hermod start --load ./counter.so:100", "With a server of your own, written with <hermod/server.h>."},
+    {"hermod start --config /etc/hermod.conf", "Options from a file, one on each line: net-ticktime = 8."},
+    {NULL, NULL},
+};
+
+const struct command command_start = {
+    .name = "start",
+    .bit = IN_START,
+    .arguments = "",
+    .least = 0,
+    .most = 0,
+    .summary = "run a node in the foreground",
+    .about =
+        "Runs a node that other Erlang and Elixir nodes connect to as to one of their own. When it can be "
+        "reached, it "
+        "prints one line on standard output; after that it logs on standard error. It runs until SIGTERM or "
+        "Ctrl-C, and then takes its leave of every peer.",
+    .examples = examples,
+    .run = run,
+};

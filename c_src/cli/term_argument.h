@@ -1,0 +1,21 @@
+/*
+ * cli/term_argument: NAME and TERM as they are typed on a command line.
+ */
+#ifndef HM_CLI_TERM_ARGUMENT_H
+#define HM_CLI_TERM_ARGUMENT_H
+
+#include <hermod/term.h>
+
+#include "cli/options.h"
+
+/* Reads TERM. *syntax is the language it was written in: what --erlang or --elixir say, else Erlang if it can
+ * be Erlang, else Elixir. HM_ESYNTAX with why, which is several lines: what is wrong, the term, and a caret
+ * below the place. */
+int term_argument_read(hm_build *build, const char *text, const struct settings *settings,
+                       enum hm_syntax *syntax, char *why, size_t capacity);
+
+/* Reads NAME into an atom's text: name, 'any name', :name, :"any name", and My.Module as Elixir means it.
+ * HM_ENAME with why. */
+int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity);
+
+#endif

@@ -1,0 +1,225 @@
+#include "cli/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+int64_t tool_now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t tool_left_ms(const struct tool *tool) {
+    int64_t left = (tool->ends_us - tool_now_us()) / 1000;
+    return left > 1 ? left : 1;
+}
+
+void tool_finish(struct tool *tool, int code) {
+    if (tool->over)
+        return;
+    tool->over = true;
+    tool->code = code;
+    /* Not loopexit: what is due in this turn of the loop has no say in the answer any more. */
+    event_base_loopbreak(tool->base);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg) {
+    struct tool *tool = arg;
+    (void)fd;
+    (void)what;
+    tool_finish(tool, fail(EXIT_TIMEOUT, "no %s within %llu ms", tool->waiting_for,
+                           (unsigned long long)tool->settings->timeout_ms));
+}
+
+static int init_process(hm_process *self, void *argument) {
+    struct tool *tool = argument;
+    tool->self = self;
+    hm_set_data(self, tool);
+    return 0;
+}
+
+static const struct hm_server_class tool_class = {.module = "hermod_tool", .init = init_process};
+
+static const char *advice_for(int error) {
+    switch (error) {
+    case HM_ECOOKIE:
+        return " (give it the same cookie: --cookie, $HERMOD_COOKIE or ~/.erlang.cookie)";
+    case HM_EEPMD:
+        return " (is a node running there? epmd lists them: hermod names)";
+    case HM_ENOENT:
+        return " (hermod names lists the nodes that run)";
+    default:
+        return "";
+    }
+}
+
+static void on_connected(void *arg, int error, const char *text) {
+    struct tool *tool = arg;
+    if (tool->over)
+        return;
+    if (error) {
+        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s%s", tool->target.text,
+                               text && *text ? text : hm_strerror(error), advice_for(error)));
+        return;
+    }
+    tool->waiting_for = "answer";
+    tool->connected(tool);
+}
+
+static void on_ready(void *arg, int error, const char *text) {
+    struct tool *tool = arg;
+    if (tool->over)
+        return;
+    if (error) {
+        tool_finish(tool, fail(exit_code_of(error), "%s", text && *text ? text : hm_strerror(error)));
+        return;
+    }
+    if (!tool->peer) {
+        tool->connected(tool);
+        return;
+    }
+    error = hm_connect(tool->node, tool->peer, on_connected, tool);
+    if (error)
+        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+                               hm_strerror(error)));
+}
+
+/* A name that nobody has: two calls at the same time from one machine, or from two, must not throw each other
+ * out. */
+static void own_name(char *name, size_t capacity, const char *command, const char *host) {
+    unsigned random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = (unsigned)tool_now_us();
+    snprintf(name, capacity, "hermod-%s-%ld-%06x%s%s", command, (long)getpid(), random & 0xffffff,
+             host ? "@" : "", host ? host : "");
+}
+
+/* With a short name the node is on this host. For a long one, the full name of this host would take a
+ * question to DNS, and may not exist; any long name will do, and the target's host has one. */
+static int make_node(struct tool *tool, struct node_setup *setup, const char *command, char *why,
+                     size_t capacity) {
+    const struct settings *settings = tool->settings;
+    bool given = settings->name || settings->sname, has_peer = tool->target.host != NULL;
+    char name[NODE_NAME_BYTES];
+    own_name(name, sizeof name, command, has_peer && tool->target.long_names ? tool->target.host : NULL);
+    node_setup_name(setup, settings, name);
+    if (!given && has_peer)
+        setup->options.long_names = tool->target.long_names;
+    int error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);
+    if (error == HM_ENAME && !given) {
+        own_name(name, sizeof name, command, has_peer ? tool->target.host : "localhost");
+        node_setup_name(setup, settings, name);
+        setup->options.long_names = has_peer && tool->target.long_names;
+        error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);
+    }
+    return error;
+}
+
+static int run(struct tool *tool, const char *command) {
+    const struct settings *settings = tool->settings;
+    char why[WHY_BYTES];
+    struct node_setup setup;
+    int error;
+
+    node_setup_init(&setup, settings);
+    setup.options.hidden = true;
+    setup.options.no_listen = true;
+    if (option_source(settings, "log-level") == SOURCE_DEFAULT)
+        setup.options.log = NULL;
+    if (!tool->target.host)
+        setup.options.cookie = "none"; /* nobody is going to be asked for it */
+    else if ((error = node_setup_cookie(&setup, settings, why, sizeof why)))
+        return fail(exit_code_of(error), "%s", why);
+
+    struct event_config *config = event_config_new();
+    if (config)
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    tool->base = config ? event_base_new_with_config(config) : NULL;
+    if (config)
+        event_config_free(config);
+    tool->deadline = tool->base ? evtimer_new(tool->base, on_deadline, tool) : NULL;
+    if (!tool->deadline)
+        return fail(EXIT_FAILED, "out of memory");
+    tool->begun_us = tool_now_us();
+    tool->ends_us = tool->begun_us + (int64_t)settings->timeout_ms * 1000;
+    struct timeval timeout = {.tv_sec = (time_t)(settings->timeout_ms / 1000),
+                              .tv_usec = (suseconds_t)(settings->timeout_ms % 1000 * 1000)};
+    event_add(tool->deadline, &timeout);
+
+    error = make_node(tool, &setup, command, why, sizeof why);
+    if (error)
+        return fail(exit_code_of(error), "%s", why);
+    if (tool->target.host) {
+        tool->peer = hm_node_find(tool->node, tool->target.text);
+        if (!tool->peer)
+            return fail(EXIT_USAGE, "\"%s\" is no node name", tool->target.text);
+    }
+    error = hm_server_start(tool->node, &tool_class, NULL, tool, NULL);
+    if (!error)
+        error = hm_node_start(tool->node, on_ready, tool);
+    if (error)
+        return fail(exit_code_of(error), "%s", hm_strerror(error));
+    while (!tool->over)
+        if (event_base_loop(tool->base, EVLOOP_ONCE) < 0)
+            return fail(EXIT_FAILED, "the event loop failed");
+    return tool->code;
+}
+
+static int run_and_free(struct tool *tool, const char *command) {
+    int code = run(tool, command);
+    /* The answer is for the user now; taking leave of the peer can wait until it is printed. */
+    fflush(stdout);
+    tool->over = true;
+    hm_node_free(tool->node);
+    if (tool->deadline)
+        event_free(tool->deadline);
+    if (tool->base)
+        event_base_free(tool->base);
+    return code;
+}
+
+int tool_run(const struct settings *settings, const char *command, const char *target,
+             void (*connected)(struct tool *tool), void *arg) {
+    struct tool tool = {
+        .settings = settings, .connected = connected, .arg = arg, .waiting_for = "connection"};
+    char why[WHY_BYTES];
+    int error = node_argument_read(&tool.target, target, settings, why, sizeof why);
+    if (error)
+        return fail(exit_code_of(error), "%s", why);
+    return run_and_free(&tool, command);
+}
+
+int tool_run_alone(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),
+                   void *arg) {
+    struct tool tool = {.settings = settings, .connected = ready, .arg = arg, .waiting_for = "answer"};
+    return run_and_free(&tool, command);
+}
+
+int tool_explain(const struct tool *tool, const char *name, int error, hm_term reply, enum hm_syntax syntax) {
+    char *text = NULL;
+    switch (error) {
+    case HM_ENOPROC:
+        return fail(EXIT_NOPROC, "no process named %s on %s", name, tool->target.text);
+    case HM_ENOCONNECTION:
+        return fail(EXIT_NO_CONNECTION, "the connection to %s was lost before the answer came",
+                    tool->target.text);
+    case HM_ETIMEOUT:
+        return fail(EXIT_TIMEOUT, "no answer from %s on %s within %llu ms", name, tool->target.text,
+                    (unsigned long long)tool->settings->timeout_ms);
+    case HM_EEXIT:
+        if (reply.size && hm_term_print(reply, syntax, 2000, &text) == 0)
+            fail(EXIT_FAILED, "%s on %s ended before it answered: %s", name, tool->target.text, text);
+        else
+            fail(EXIT_FAILED, "%s on %s ended before it answered", name, tool->target.text);
+        free(text);
+        return EXIT_FAILED;
+    default:
+        return fail(exit_code_of(error), "%s", hm_strerror(error));
+    }
+}
