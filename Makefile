@@ -113,6 +113,10 @@ layer_cflags_cli = $(EDIT_CFLAGS)
 # -rdynamic, but for hm_* only: a module given to --load finds the API in the program.
 EXE_EXPORT := -Wl,--dynamic-list=scripts/hermod.dynlist
 LIB_EXPORT := -Wl,--version-script=scripts/libhermod.map
+# What the library lacks shows now, not when a user links it. (A sanitizer's run-time comes with the program.)
+ifeq ($(findstring -fsanitize,$(HM_LDFLAGS)),)
+LIB_EXPORT += -Wl,-z,defs
+endif
 
 # The allocation-failure tests replace the allocator from test/support.
 WRAP_ALLOC := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
@@ -292,12 +296,7 @@ BEAM_PEER ?= all
 beam: all examples ## the ExUnit and Common Test suites; S=chat runs one, BEAM_PEER=hermod skips the BEAM peer
 	@$(RUN_ENV) erlang_test_nodes/run $(BEAM_PEER) $(S)
 
-BENCH := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
-$(B)/test/bench/%: $(B)/test/bench/%.o $(B)/libhermod.a $(B)/.ldflags
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(HM_LDFLAGS) -o $@ $< $(B)/libhermod.a $(EVENT_LIBS) -ldl
-
-bench: all examples $(BENCH) ## measure beside a BEAM in the same role
+bench: all ## measure beside a BEAM in the same role
 	@$(RUN_ENV) test/bench/run
 
 test: ## install what the tests need, then unit tests, corpus replay and BEAM suites
@@ -316,7 +315,7 @@ clang: ## build everything with clang, warnings being errors
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang everything
 
 .PHONY: everything
-everything: all unit-build fuzz-replay-build examples $(BENCH)
+everything: all unit-build fuzz-replay-build examples
 
 # ---- run, install ----
 
