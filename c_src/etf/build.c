@@ -57,6 +57,10 @@ HM_API hm_term hm_build_term(const hm_build *build) {
     return (hm_term){build->out.at, build->out.size};
 }
 
+int build_sticky_error(const hm_build *build) {
+    return build->out.error;
+}
+
 void build_fail(hm_build *build, int error) {
     if (!build->out.error)
         build->out.error = error;
@@ -194,8 +198,8 @@ HM_API void hm_put_map(hm_build *build, uint32_t size) {
 }
 
 /* Latin-1 characters as STRING_EXT, which is what the BEAM sends for such a list. */
-HM_API void hm_put_charlist(hm_build *build, const char *text) {
-    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
+void build_charlist(hm_build *build, const char *text, size_t size_bytes) {
+    const uint8_t *at = (const uint8_t *)text, *end = at + size_bytes;
     size_t length = 0;
     uint32_t character, largest = 0;
     for (const uint8_t *p = at; p < end; length++) {
@@ -228,6 +232,10 @@ HM_API void hm_put_charlist(hm_build *build, const char *text) {
     }
     build->out.size += 3 + length;
     build->missing--;
+}
+
+HM_API void hm_put_charlist(hm_build *build, const char *text) {
+    build_charlist(build, text, strlen(text));
 }
 
 /* ---- copies and ids ---- */
@@ -319,13 +327,13 @@ void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id,
     writer_put(&build->out, rest, sizeof rest);
 }
 
-void build_export(hm_build *build, const char *module, size_t module_size, const char *function, size_t function_size,
-                  uint8_t arity) {
+void build_export_begin(hm_build *build) {
     writer_u8(&build->out, ETF_EXPORT);
-    hm_put_atom_n(build, module, module_size);
-    hm_put_atom_n(build, function, function_size);
+}
+
+void build_export_end(hm_build *build, uint8_t arity) {
     hm_put_int64(build, arity);
-    build->missing += 2; /* these three were one term */
+    build->missing += 2; /* the three were one term */
 }
 
 /* ---- sizes that are known afterwards ---- */

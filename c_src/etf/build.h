@@ -19,6 +19,8 @@ void build_rollback(hm_build *build, struct build_mark mark);
 /* What was written since the mark, as one term. Lends until the builder is changed. */
 hm_term build_since(const hm_build *build, struct build_mark mark);
 
+/* What sticks, without asking whether the term is complete. */
+int build_sticky_error(const hm_build *build);
 /* Makes the error stick, unless there is one. */
 void build_fail(hm_build *build, int error);
 
@@ -34,10 +36,12 @@ void build_list_end_improper(hm_build *build, size_t begin, uint32_t length);
 void build_integer(hm_build *build, bool negative, const uint8_t *digits, size_t size);
 /* Bits of the last byte, 1..8. */
 void build_bits(hm_build *build, const uint8_t *bytes, size_t size, unsigned last_bits);
-/* Encoded bytes that are one term. */
+/* UTF-8 in, a list of its characters out. */
+void build_charlist(hm_build *build, const char *text, size_t size_bytes);
+/* Ids of nodes whose names nobody has interned. */
 void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial, uint32_t creation);
-/* fun M:F/A of text that is valid UTF-8. */
-void build_export(hm_build *build, const char *module, size_t module_size, const char *function, size_t function_size,
-                  uint8_t arity);
+/* fun M:F/A: begin, put the two atoms, end. */
+void build_export_begin(hm_build *build);
+void build_export_end(hm_build *build, uint8_t arity);
 
 #endif
