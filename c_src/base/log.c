@@ -1,16 +1,49 @@
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+
+static size_t place_of(const char *id) {
+    size_t hash = 5381;
+    for (; *id; id++)
+        hash = hash * 33 + (unsigned char)*id;
+    return hash % LOG_LIMIT_PLACES;
+}
+
+/* May a line of this id be written now? *left_out: how many were not, since the last one that was. */
+static bool is_due(struct log_limits *limits, const char *id, uint32_t *left_out) {
+    int64_t second = mono_now().ns / 1000000000;
+    size_t place = place_of(id);
+    *left_out = 0;
+    if (limits->places[place].second != second) {
+        limits->places[place].second = second;
+        limits->places[place].written = 0;
+        *left_out = limits->places[place].left_out;
+        limits->places[place].left_out = 0;
+    }
+    if (limits->places[place].written < LOG_PER_SECOND) {
+        limits->places[place].written++;
+        return true;
+    }
+    limits->places[place].left_out++;
+    return false;
+}
 
 void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...) {
     if (!log || level > log->level || !log->write)
         return;
+    uint32_t left_out = 0;
+    if (log->limits && !is_due(log->limits, id, &left_out))
+        return;
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    int used = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (left_out && used >= 0 && (size_t)used < sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, " (%u lines like this were left out)", left_out);
     log->write(log->arg, level, id, text);
 }
 

@@ -14,10 +14,22 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* A peer must not be able to fill a disk: of one id at most LOG_PER_SECOND lines are written in a second, the next one says how many
+ * were left out. Two ids that share a place share its allowance. */
+enum { LOG_PER_SECOND = 50, LOG_LIMIT_PLACES = 64 };
+
+struct log_limits {
+    struct {
+        int64_t second;
+        uint32_t written, left_out;
+    } places[LOG_LIMIT_PLACES];
+};
+
 struct log {
     enum log_level level; /* the most talkative level that is written */
     void (*write)(void *arg, enum log_level level, const char *id, const char *text);
     void *arg;
+    struct log_limits *limits; /* NULL: no limit */
 };
 
 void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...)

@@ -44,6 +44,7 @@ struct node_counters {
 struct hm_node {
     struct event_base *base;
     struct log log; /* writes through log_line */
+    struct log_limits log_limits;
     struct turn *turn;
     struct names *names;
     struct dist dist;
