@@ -1,0 +1,76 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/bytes.h"
+
+static void a_reader_cannot_leave_its_range(void **state) {
+    (void)state;
+    const uint8_t raw[] = {1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 'a', 'b'};
+    struct reader r = reader_of(bytes_of(raw, sizeof raw));
+    assert_int_equal(reader_u8(&r), 1);
+    assert_int_equal(reader_u16(&r), 2);
+    assert_int_equal(reader_u32(&r), 3);
+    assert_int_equal(reader_u64(&r), 4);
+    struct bytes tail = reader_bytes(&r, 2);
+    assert_memory_equal(tail.at, "ab", 2);
+    assert_false(r.failed);
+    assert_int_equal(reader_u8(&r), 0);
+    assert_true(r.failed);
+    assert_int_equal(reader_rest(&r).size, 0); /* failed for good */
+}
+
+static void a_failed_read_takes_nothing_even_when_some_is_left(void **state) {
+    (void)state;
+    const uint8_t raw[] = {9, 9, 9};
+    struct reader r = reader_of(bytes_of(raw, sizeof raw));
+    assert_int_equal(reader_u32(&r), 0);
+    assert_int_equal(reader_u8(&r), 0);
+    assert_true(r.failed);
+}
+
+static void a_writer_grows_to_its_cap_and_no_further(void **state) {
+    (void)state;
+    struct writer w;
+    writer_init(&w, 100);
+    for (int i = 0; i < 25; i++)
+        writer_u32(&w, (uint32_t)i);
+    assert_int_equal(w.error, HM_OK);
+    assert_int_equal(w.size, 100);
+    writer_u8(&w, 1);
+    assert_int_equal(w.error, HM_ELIMIT);
+    writer_put(&w, "", 0);
+    assert_null(writer_reserve(&w, 0)); /* the error sticks */
+    writer_reset(&w);
+    writer_u64(&w, 0x0102030405060708ull);
+    writer_u16(&w, 0x0a0b);
+    assert_int_equal(w.error, HM_OK);
+    assert_memory_equal(w.at, "\1\2\3\4\5\6\7\10\12\13", 10);
+    assert_null(writer_reserve(&w, SIZE_MAX));
+    assert_int_equal(w.error, HM_ELIMIT);
+    writer_fini(&w);
+}
+
+static void blocks_live_as_long_as_somebody_holds_them(void **state) {
+    (void)state;
+    struct block *block = block_copy(bytes_of("hello", 5));
+    assert_non_null(block);
+    assert_ptr_equal(block_hold(block), block);
+    block_release(block);
+    assert_true(bytes_equal(block_bytes(block), bytes_of("hello", 5)));
+    block_release(block);
+    block_release(NULL);
+    assert_null(block_new(SIZE_MAX));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_cannot_leave_its_range),
+        cmocka_unit_test(a_failed_read_takes_nothing_even_when_some_is_left),
+        cmocka_unit_test(a_writer_grows_to_its_cap_and_no_further),
+        cmocka_unit_test(blocks_live_as_long_as_somebody_holds_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

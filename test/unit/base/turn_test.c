@@ -1,0 +1,123 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/turn.h"
+
+static char order[64];
+static struct turn *turn;
+
+struct step {
+    struct turn_task task;
+    char name;
+    struct step *then; /* queued when it runs */
+    enum turn_stage stage;
+};
+
+static void run_step(struct turn_task *task) {
+    struct step *step = turn_owner(task, struct step, task);
+    order[strlen(order)] = step->name;
+    if (step->then)
+        turn_add(turn, step->then->stage, &step->then->task);
+}
+
+static struct step make(char name, enum turn_stage stage) {
+    return (struct step){.task.run = run_step, .name = name, .stage = stage};
+}
+
+static void add(struct step *step) {
+    turn_add(turn, step->stage, &step->task);
+}
+
+static int begin(void **state) {
+    *state = event_base_new();
+    turn = turn_new(*state, 4);
+    memset(order, 0, sizeof order);
+    return turn ? 0 : -1;
+}
+
+static int end(void **state) {
+    turn_free(turn);
+    event_base_free(*state);
+    return 0;
+}
+
+static void stages_run_in_order_and_a_task_once(void **state) {
+    struct step reap = make('r', TURN_REAP), flush = make('f', TURN_FLUSH), run = make('p', TURN_RUN);
+    struct step late = make('q', TURN_RUN);
+    run.then = &late;
+    add(&reap);
+    add(&flush);
+    add(&run);
+    add(&run);
+    assert_string_equal(order, "");
+    event_base_loop(*state, EVLOOP_NONBLOCK);
+    assert_string_equal(order, "pqfr"); /* what a run queues still runs before the flush */
+}
+
+static void removed_tasks_do_not_run(void **state) {
+    struct step a = make('a', TURN_RUN), b = make('b', TURN_RUN);
+    add(&a);
+    add(&b);
+    turn_remove(turn, &a.task);
+    turn_remove(turn, &a.task);
+    event_base_loop(*state, EVLOOP_NONBLOCK);
+    assert_string_equal(order, "b");
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    (void)arg;
+    char c;
+    assert_int_equal(read(fd, &c, 1), 1);
+    order[strlen(order)] = 's';
+}
+
+/* Processes that always have work must not keep the loop from its sockets, nor the flush from running. */
+static void endless_work_lets_sockets_in(void **state) {
+    int fds[2];
+    struct step busy = make('p', TURN_RUN), flush = make('f', TURN_FLUSH);
+    busy.then = &busy;
+    assert_int_equal(pipe(fds), 0);
+    struct event *event = event_new(*state, fds[0], EV_READ, on_readable, NULL);
+    event_add(event, NULL);
+    add(&busy);
+    add(&flush);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    for (int i = 0; i < 3 && !strchr(order, 's'); i++)
+        event_base_loop(*state, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    assert_non_null(strchr(order, 's'));
+    assert_non_null(strchr(order, 'f'));
+    turn_remove(turn, &busy.task);
+    event_free(event);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void free_runs_what_is_left(void **state) {
+    struct event_base *base = *state;
+    struct turn *kept = turn;
+    struct step reap = make('r', TURN_REAP);
+    turn = turn_new(base, 1);
+    add(&reap);
+    turn_free(turn);
+    turn = kept;
+    assert_string_equal(order, "r");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(stages_run_in_order_and_a_task_once, begin, end),
+        cmocka_unit_test_setup_teardown(removed_tasks_do_not_run, begin, end),
+        cmocka_unit_test_setup_teardown(endless_work_lets_sockets_in, begin, end),
+        cmocka_unit_test_setup_teardown(free_runs_what_is_left, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
