@@ -412,11 +412,8 @@ static void on_control(void *arg, struct channel *channel, const struct control 
     struct hm_node *node = arg;
     struct peer *peer = channel_user(channel);
     node->counters.messages_in++;
-    if (peer && !signals_handle(node, peer, control, payload, shared)) {
-        channel_close(channel);
-        if (peer->up == channel)
-            went_down(peer, "closed: it broke the protocol");
-    }
+    if (peer)
+        signals_handle(node, peer, control, payload, shared);
 }
 
 static void on_busy(void *arg, struct channel *channel, bool busy) {

@@ -62,17 +62,7 @@ static void on_monitor(struct hm_node *node, struct peer *peer, const struct con
     monitors_on_monitor(node, peer, control->from, control->to, control->name, process, &control->ref);
 }
 
-/* erts closes a connection whose signals claim to come from another node's process. */
-static bool comes_from_peer(struct hm_node *node, struct peer *peer, const struct control *control) {
-    if (control->from.node == peer_name(peer))
-        return true;
-    log_warn(&node->log, "signal.forged", "node=%s sent %s in the name of a process of %s",
-             node_name_bytes(peer_name(peer)).at, control_op_name(control->op),
-             control->from.node ? (const char *)node_name_bytes(control->from.node).at : "nobody");
-    return false;
-}
-
-bool signals_handle(struct hm_node *node, struct peer *peer, const struct control *control, hm_term payload,
+void signals_handle(struct hm_node *node, struct peer *peer, const struct control *control, hm_term payload,
                     struct block *shared) {
     hm_process *process;
     switch (control->kind) {
@@ -82,65 +72,56 @@ bool signals_handle(struct hm_node *node, struct peer *peer, const struct contro
             deliver(node, process, payload, shared);
         else
             dead_letter(node, peer, control);
-        return true;
+        return;
     case CONTROL_SEND_NAME:
         process = registry_lookup(node, control->name);
         if (process)
             deliver(node, process, payload, shared);
         else
             dead_letter(node, peer, control);
-        return true;
+        return;
     case CONTROL_SEND_ALIAS: {
         struct alias *alias = aliases_lookup(node, &control->ref);
         if (alias)
             aliases_deliver(alias, payload, shared);
         else
             dead_letter(node, peer, control);
-        return true;
+        return;
     }
     case CONTROL_LINK:
-        if (!comes_from_peer(node, peer, control))
-            return false;
         on_link(node, peer, control);
-        return true;
+        return;
     case CONTROL_UNLINK:
-        if (!comes_from_peer(node, peer, control))
-            return false;
         on_unlink(node, peer, control);
-        return true;
+        return;
     case CONTROL_UNLINK_ACK:
         process = process_lookup(node, control->to);
         if (process)
             links_on_unlink_ack(process, control->from, control->id);
-        return true;
+        return;
     case CONTROL_EXIT:
     case CONTROL_EXIT2:
-        if (!comes_from_peer(node, peer, control))
-            return false;
         on_exit(node, control, payload);
-        return true;
+        return;
     case CONTROL_MONITOR:
-        if (!comes_from_peer(node, peer, control))
-            return false;
         on_monitor(node, peer, control);
-        return true;
+        return;
     case CONTROL_DEMONITOR:
         monitors_on_demonitor(node, peer, &control->ref);
-        return true;
+        return;
     case CONTROL_DOWN:
         monitors_on_down(node, peer, &control->ref, payload);
-        return true;
+        return;
     case CONTROL_SPAWN_REQUEST:
         node->counters.spawns_in++;
         spawn_on_request(node, peer, control, payload);
-        return true;
+        return;
     case CONTROL_SPAWN_REPLY:
-        return true; /* this node asks nobody to spawn yet: an answer has no one to go to */
+        return; /* this node asks nobody to spawn yet: an answer has no one to go to */
     case CONTROL_GROUP_LEADER:
         process = process_lookup(node, control->to);
         if (process)
             process->leader = control->leader;
-        return true;
+        return;
     }
-    return true;
 }

@@ -4,8 +4,8 @@
 
 #include "node/peers.h"
 
-/* false: the peer broke the protocol and must be disconnected (why is logged). */
-bool signals_handle(struct hm_node *node, struct peer *peer, const struct control *control, hm_term payload,
+/* That it speaks for its own processes only was checked by the channel. */
+void signals_handle(struct hm_node *node, struct peer *peer, const struct control *control, hm_term payload,
                     struct block *shared);
 
 #endif
