@@ -113,7 +113,7 @@ hidden_target(_) ->
         works = given:call(N, {echo, works})
     end),
     hidden = maps:get(node_type, news(P, nodeup, N)),
-    target:stop(T),
+    0 = target:shutdown(T),
     hidden = maps:get(node_type, news(P, nodedown, N)),
     target:stop(P).
 
@@ -176,7 +176,7 @@ nodedown_reasons(_) ->
          ?ON(P, pong = net_adm:ping(N)),
          End(T),
          connection_closed = maps:get(nodedown_reason, news(P, nodedown, N))
-     end || End <- [fun target:kill/1, fun target:stop/1]],
+     end || End <- [fun target:kill/1, fun target:shutdown/1]],
     target:stop(P).
 
 %% epmd knows the node under its name and its port, and forgets it.
@@ -192,7 +192,7 @@ names(_) ->
         {ok, S} = gen_tcp:connect(Host, Port, []),
         gen_tcp:close(S)
     end),
-    target:stop(T),
+    0 = target:shutdown(T),
     ?ON(P, begin
         target:wait(fun() -> {ok, L} = net_adm:names(), not lists:keymember(Name, 1, L) end),
         noport = erl_epmd:port_please(Name, Host)

@@ -60,7 +60,7 @@ restarted_twice(_) ->
     target:kill(E2),
     E3 = target:start_epmd(Port),
     target:wait(fun() -> knows(Port, Name) end),
-    target:stop(T),
+    0 = target:shutdown(T),
     target:wait(fun() -> not knows(Port, Name) end),
     target:stop_epmd(E3).
 

@@ -71,8 +71,11 @@ defmodule Conformance.Chat.Client do
   """
   use GenServer
 
-  @doc "Starts the handler; what it hears is kept until `heard/1` asks."
-  def start(server), do: GenServer.start(__MODULE__, server, name: :message_handler)
+  @doc "Starts the handler, in the place of one that runs; what it hears is kept for `heard/0`."
+  def restart(server) do
+    if pid = Process.whereis(:message_handler), do: GenServer.stop(pid)
+    GenServer.start(__MODULE__, server, name: :message_handler)
+  end
 
   def connect({server, nick}), do: GenServer.call({:message_server, server}, {:connect, nick})
   def disconnect({server, nick}), do: GenServer.call({:message_server, server}, {:disconnect, nick})

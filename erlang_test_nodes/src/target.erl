@@ -4,16 +4,17 @@
 %%
 %%   start(Kind, Opts) -> Node handle     start_peer(Opts) -> a BEAM node (whatever the target)
 %%   on(Peer, Fun)                        run Fun on a BEAM node, its result or exception here
-%%   kill/sigstop/sigcont/term/stop       signals; stop is orderly with a kill behind it
+%%   kill/sigstop/sigcont/term            signals
+%%   shutdown(T)                          SIGTERM, and the exit status; stop(T): whatever ends it soon
 %%   await_exit(T), lines(T), await_line(T, Regex)
 %%
 %% Opts (all optional): name (string), host (string), long (true: long names), cookie, hidden,
 %% connect ([node()]), ticktime (s), family (inet6), epmd_port, subject (false: do not load it),
-%% args ([string()] appended), env ([{string(), string()}]), expect (exit: do not wait for ready),
-%% program (string: for hermod).
+%% args ([string()] appended), env ([{string(), string()}]), expect (exit: do not wait for ready).
+%% hermod only: name_args (instead of the name), no_cookie, start_epmd, and command ({Program, Args}: all of it).
 -module(target).
 -export([kind/0, start/1, start/2, start_peer/0, start_peer/1, on/2, on/3, kill/1, sigstop/1, sigcont/1, term/1,
-         stop/1, await_exit/1, await_exit/2, lines/1, await_line/2, await_line/3, wait/1, wait/2,
+         shutdown/1, stop/1, await_exit/1, await_exit/2, lines/1, await_line/2, await_line/3, wait/1, wait/2,
          unique/1, cookie/0, epmd_port/0, hermod/0, host/0, start_epmd/0, start_epmd/1, stop_epmd/1, epmd_names/0, epmd_names/1, listen_port/1, free_port/0, log_dir/0,
          run/2, run/3, ms/1]).
 
@@ -64,21 +65,24 @@ on(#{owner := Owner}, Fun, Timeout) ->
         {C, R, St} -> erlang:raise(C, R, St)
     end.
 
-kill(T) -> signal(T, "KILL"), await_exit(T), ok.
+kill(T) ->
+    signal(T, "KILL"),
+    await_exit(T),
+    ok.
 sigstop(T) -> signal(T, "STOP").
 sigcont(T) -> signal(T, "CONT").
 term(T) -> signal(T, "TERM").
 
+shutdown(T) -> term(T), await_exit(T).
+
+%% Clears up: an orderly stop of a BEAM takes a second that no test needs.
+stop(#{kind := beam} = T) -> kill(T);
 stop(T) ->
-    case exited(T) of
-        false ->
-            signal(T, "CONT"),
-            signal(T, "TERM"),
-            case await_exit(T, 5000) of
-                timeout -> kill(T);
-                _ -> ok
-            end;
-        true -> ok
+    signal(T, "CONT"),
+    term(T),
+    case await_exit(T, 5000) of
+        timeout -> kill(T);
+        _ -> ok
     end.
 
 await_exit(T) -> await_exit(T, ?PATIENCE).
@@ -334,19 +338,22 @@ command(beam, Opts) ->
         ++ lists:append([["-s", "subject"] || maps:get(subject, Opts, true)])
         ++ ["-s", "agent"],
     {os:find_executable("erl"), Args};
+command(hermod, #{command := Command}) -> Command;
 command(hermod, Opts) ->
     Name = maps:get(name, Opts),
     NameArgs = case Opts of
+        #{name_args := Given} -> Given;
         #{long := true, host := H} -> ["--name", Name ++ "@" ++ H];
         #{host := H} -> ["--sname", Name ++ "@" ++ H];
         _ -> ["--sname", Name]
     end,
     Args = ["start"] ++ NameArgs
-        ++ ["--cookie", maps:get(cookie, Opts), "--start-epmd", "false"]
+        ++ lists:append([["--cookie", maps:get(cookie, Opts)] || not maps:get(no_cookie, Opts, false)])
+        ++ ["--start-epmd", atom_to_list(maps:get(start_epmd, Opts, false))]
         ++ ["--hidden" || maps:get(hidden, Opts, false)]
         ++ lists:append([["--connect", atom_to_list(N)] || N <- maps:get(connect, Opts, [])])
         ++ lists:append([["--net-ticktime", integer_to_list(S)] || {ticktime, S} <- maps:to_list(Opts)])
         ++ lists:append([["--family", "inet6"] || {family, inet6} <- maps:to_list(Opts)])
         ++ lists:append([["--load", os:getenv("TEST_SUBJECT", "subject.so")] || maps:get(subject, Opts, true)])
         ++ maps:get(args, Opts, []),
-    {maps:get(program, Opts, hermod()), Args}.
+    {hermod(), Args}.
