@@ -201,7 +201,9 @@ static void announce(struct daemon *daemon) {
     free(text);
 }
 
-static int connect_all(struct daemon *daemon) {
+/* Names are checked before the node starts, and dialled when it is there: a peer may look us up as soon as it
+ * knows us. */
+static int read_connects(struct daemon *daemon, bool dial) {
     const struct text_list *list = &daemon->settings->connect;
     for (size_t i = 0; i < list->count; i++) {
         struct node_argument node;
@@ -216,7 +218,7 @@ static int connect_all(struct daemon *daemon) {
         const hm_node_name *peer = hm_node_find(daemon->node, node.text);
         if (!peer)
             return fail(EXIT_USAGE, "--connect: \"%s\" is no node name", node.text);
-        if ((error = hm_keep_connected(daemon->node, peer)))
+        if (dial && (error = hm_keep_connected(daemon->node, peer)))
             return fail(exit_code_of(error), "--connect %s: %s", node.text, hm_strerror(error));
     }
     return EXIT_FINE;
@@ -231,7 +233,11 @@ static void on_ready(void *arg, int error, const char *text) {
                             text && *text ? text : hm_strerror(error)));
         return;
     }
-    announce(daemon);
+    int code = read_connects(daemon, true);
+    if (code)
+        finish(daemon, code);
+    else
+        announce(daemon);
 }
 
 static int explain_listen(const struct settings *settings, int error) {
@@ -288,7 +294,7 @@ static int run_daemon(struct daemon *daemon) {
     for (size_t i = 0; i < settings->load.count; i++)
         if ((code = load_one(daemon, settings->load.items[i])))
             return code;
-    if ((code = connect_all(daemon)))
+    if ((code = read_connects(daemon, false)))
         return code;
     error = hm_node_start(daemon->node, on_ready, daemon);
     if (error)

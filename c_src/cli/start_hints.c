@@ -40,7 +40,7 @@ static void put_iex(FILE *out, const struct settings *settings, const struct hin
 }
 
 void start_hints(FILE *out, const struct settings *settings, const struct hint_facts *facts) {
-    char tail[32] = "";
+    char tail[80] = "";
     if (settings->no_epmd)
         snprintf(tail, sizeof tail, " --dial-port %u", facts->port);
     put_exports(out, settings, facts);
