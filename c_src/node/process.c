@@ -132,7 +132,8 @@ static enum hm_verdict handle(hm_process *process, struct message *message) {
 
 static bool may_pass(hm_process *process, const struct message *message) {
     if (message->kind == MESSAGE_EXIT)
-        return message->untrappable || !process->trap_exit;
+        /* The end of the parent ends a suspended process, too (sys:suspend_loop/6). */
+        return message->untrappable || !process->trap_exit || hm_pid_equal(message->from, process->parent);
     return message->kind == MESSAGE_TERM && process->class->urgent && process->class->urgent(process, message->term);
 }
 
