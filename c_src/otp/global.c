@@ -11,7 +11,7 @@
  * Because of that nobody introduces us to the others either, so we dial whom a peer knows.
  */
 #include "etf/names.h"
-#include "node/process.h"
+#include "node/peers.h"
 #include "otp/otp.h"
 
 enum {
@@ -28,20 +28,16 @@ static void send_in_sync(hm_process *self, struct hm_text peer) {
     const hm_node_name *name = names_find(self->node->names, peer.at, peer.size);
     if (name)
         hm_castf(self, hm_to_name("global_name_server", name), "{in_sync, ~a, true}",
-                 hm_node_name_of(self->node));
+                 hm_node_name_text(self->node->name));
 }
 
 static void dial(hm_process *self, struct hm_text peer) {
-    char text[HM_ATOM_BYTES];
-    struct bytes own = node_name_bytes(self->node->name);
-    if (peer.size >= sizeof text || bytes_equal(own, bytes_of(peer.at, peer.size)) ||
-        !memchr(peer.at, '@', peer.size))
-        return;
-    memcpy(text, peer.at, peer.size);
-    text[peer.size] = '\0';
-    const hm_node_name *name = hm_node_find(self->node, text);
-    if (name)
-        hm_connect(self->node, name, NULL, NULL);
+    const char *at = memchr(peer.at, '@', peer.size);
+    const hm_node_name *name =
+        at && at != peer.at ? names_intern(self->node->names, peer.at, peer.size) : NULL;
+    struct peer *known = name ? peers_get(self->node, name) : NULL; /* NULL for ourselves, too */
+    if (known && !peer_is_up(known))
+        peers_connect(known, NULL, NULL);
 }
 
 /* The nodes that the peer knows: the keys of a map that are atoms ({connection_id, Node} and {pending, Node}
@@ -95,7 +91,8 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
         send_in_sync(self, peer);
     } else if (hm_match(message, "{remove_connection, ~a}", &peer)) {
         const hm_node_name *name = names_find(self->node->names, peer.at, peer.size);
-        if (name && hm_disconnect(self->node, name))
+        struct peer *known = name ? peers_find(self->node, name) : NULL;
+        if (known && peers_disconnect(known))
             log_warn(&self->node->log, "global.remove",
                      "disconnected from %s, which asks for it to prevent overlapping partitions",
                      hm_node_name_text(name));

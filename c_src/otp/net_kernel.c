@@ -20,7 +20,7 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
     if (hm_match(request, "{is_auth, _}"))
         return hm_reply(self, from, "yes");
     if (hm_is_atom(request, "nodename"))
-        return hm_reply(self, from, "~a", hm_node_name_of(node));
+        return hm_reply(self, from, "~a", hm_node_name_text(node->name));
     if (hm_is_atom(request, "longnames"))
         return hm_reply(self, from, node->long_names ? "true" : "false");
     if (hm_is_atom(request, "ticktime")) /* ms */

@@ -51,7 +51,7 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
 /* {From, {sbcast, Name, Msg}}: From learns whether somebody has the name. */
 static void on_sbcast(hm_process *self, hm_pid from, hm_term name, hm_term message) {
     struct hm_text text;
-    const char *node = hm_node_name_of(self->node);
+    const char *node = hm_node_name_text(self->node->name);
     hm_process *process =
         hm_get_atom(name, &text) ? registry_lookup(self->node, bytes_of(text.at, text.size)) : NULL;
     if (process) {
@@ -81,7 +81,7 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
     if (!hm_match(message, "{~t, ~t}", &sender, &request) || !pid_decode(self->node->names, sender, &from))
         return HM_CONTINUE;
     if (hm_is_atom(request, "features_request"))
-        hm_sendf(self, hm_to_pid(from), "{features_reply, ~a, [erpc]}", hm_node_name_of(self->node));
+        hm_sendf(self, hm_to_pid(from), "{features_reply, ~a, [erpc]}", hm_node_name_text(self->node->name));
     else if (hm_match(request, "{call, ~t, ~t, ~t, _}", &mfa[0], &mfa[1], &mfa[2]))
         on_plain_call(self, from, mfa);
     else if (hm_match(request, "{sbcast, ~t, ~t}", &mfa[0], &mfa[1]))

@@ -94,33 +94,45 @@ static void clear_log(struct sys_debug *debug) {
         drop_oldest(debug);
 }
 
-static void print_event(hm_process *self, const char *id, hm_term event) {
+/* malloc'ed, or NULL without memory. */
+static char *printed(hm_term term) {
     char *text = NULL;
-    hm_term parts[4];
-    const char *what = "dbg ";
-    hm_term printed = event;
-    if (hm_term_print(event, HM_SYNTAX_ERLANG, PRINTED_BYTES, &text) != HM_OK)
-        text = NULL;
-    if (hm_tuple_elements(event, 2, parts) && hm_is_atom(parts[0], "in")) {
-        what = hm_match(parts[1], "{'$gen_call', _, _}") ? "got call"
-               : hm_match(parts[1], "{'$gen_cast', _}")  ? "got cast"
-                                                         : "got";
-        printed = parts[1];
-    } else if (hm_tuple_elements(event, 4, parts) && hm_is_atom(parts[0], "out")) {
-        what = "sent";
-        printed = parts[1];
-    } else if (hm_tuple_elements(event, 2, parts) && hm_is_atom(parts[0], "noreply")) {
-        what = "new state";
-        printed = parts[1];
+    return hm_term_print(term, HM_SYNTAX_ERLANG, PRINTED_BYTES, &text) == HM_OK ? text : NULL;
+}
+
+static const char *or_nothing(const char *text) {
+    return text ? text : "(no memory to print it)";
+}
+
+/* gen_server:print_event/3. */
+static void print_event(hm_process *self, const char *id, hm_term event) {
+    const struct log *log = &self->node->log;
+    struct process_label label = process_label(self);
+    hm_term what, who, state;
+    char *texts[3] = {NULL, NULL, NULL};
+    if (hm_match(event, "{in, {'$gen_call', {~t, _}, ~t}}", &who, &what)) {
+        texts[0] = printed(what);
+        texts[1] = printed(who);
+        log_info(log, id, "*DBG* %s got call %s from %s", label.text, or_nothing(texts[0]),
+                 or_nothing(texts[1]));
+    } else if (hm_match(event, "{in, {'$gen_cast', ~t}}", &what)) {
+        texts[0] = printed(what);
+        log_info(log, id, "*DBG* %s got cast %s", label.text, or_nothing(texts[0]));
+    } else if (hm_match(event, "{in, ~t}", &what)) {
+        texts[0] = printed(what);
+        log_info(log, id, "*DBG* %s got %s", label.text, or_nothing(texts[0]));
+    } else if (hm_match(event, "{out, ~t, {~t, _}, ~t}", &what, &who, &state)) {
+        texts[0] = printed(what);
+        texts[1] = printed(who);
+        texts[2] = printed(state);
+        log_info(log, id, "*DBG* %s sent %s to %s, new state %s", label.text, or_nothing(texts[0]),
+                 or_nothing(texts[1]), or_nothing(texts[2]));
+    } else if (hm_match(event, "{noreply, ~t}", &state)) {
+        texts[0] = printed(state);
+        log_info(log, id, "*DBG* %s new state %s", label.text, or_nothing(texts[0]));
     }
-    if (printed.bytes != event.bytes) {
-        free(text);
-        if (hm_term_print(printed, HM_SYNTAX_ERLANG, PRINTED_BYTES, &text) != HM_OK)
-            text = NULL;
-    }
-    log_info(&self->node->log, id, "*DBG* %s %s %s", process_label(self).text, what,
-             text ? text : "(no memory)");
-    free(text);
+    for (size_t i = 0; i < 3; i++)
+        free(texts[i]);
 }
 
 static void keep_event(struct sys_debug *debug, hm_term event) {
