@@ -1,5 +1,6 @@
 #include "etf/number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ bool number_parse_old_float(const uint8_t text[31], double *value) {
 }
 
 /* io_lib_format:insert_decimal: the digits stand for 0.DIGITS * 10^place; decimal or scientific, whichever is shorter. */
-static size_t place_decimal_point(const char *digits, int count, int place, double value, char *out) {
+static size_t place_decimal_point(const char *digits, int count, int place, double value, bool elixir, char *out) {
     int exponent_cost = snprintf(NULL, 0, "%d", place - 1) + 1 + (count == 1 ? 2 : 1);
     char *p = out;
     if (place > 0 && place < count)
@@ -77,7 +78,8 @@ static size_t place_decimal_point(const char *digits, int count, int place, doub
             *p++ = '0';
         return (size_t)(p + sprintf(p, "%s", digits) - out);
     }
-    if (place > 0 && place - count + 2 <= exponent_cost && fabs(value) < 9007199254740992.0) {
+    bool decimal = elixir ? place <= 16 : place - count + 2 <= exponent_cost && fabs(value) < 9007199254740992.0;
+    if (place > 0 && decimal) {
         p += sprintf(p, "%s", digits);
         for (int i = count; i < place; i++)
             *p++ = '0';
@@ -86,7 +88,7 @@ static size_t place_decimal_point(const char *digits, int count, int place, doub
     return (size_t)sprintf(out, "%c.%se%d", digits[0], count == 1 ? "0" : digits + 1, place - 1);
 }
 
-size_t number_print_float(double value, char out[NUMBER_FLOAT_TEXT]) {
+size_t number_print_float(double value, bool elixir, char out[NUMBER_FLOAT_TEXT]) {
     char *p = out;
     if (signbit(value)) {
         *p++ = '-';
@@ -94,9 +96,9 @@ size_t number_print_float(double value, char out[NUMBER_FLOAT_TEXT]) {
     }
     if (value == 0)
         return (size_t)(p + sprintf(p, "0.0") - out);
-    /* 15 digits survive any round trip, so that a shorter text shows in them as zeros at the end */
+    /* 15 digits survive any round trip, so that a shorter text shows in them as zeros at the end; not so for denormals */
     char text[40], digits[24];
-    for (int precision = 15; precision <= 17; precision++) {
+    for (int precision = value < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision - 1, value);
         if (strtod(text, NULL) == value)
             break;
@@ -109,7 +111,7 @@ size_t number_print_float(double value, char out[NUMBER_FLOAT_TEXT]) {
         count--;
     digits[count] = 0;
     int place = atoi(strchr(text, 'e') + 1) + 1;
-    return (size_t)(p - out) + place_decimal_point(digits, count, place, value, p);
+    return (size_t)(p - out) + place_decimal_point(digits, count, place, value, elixir, p);
 }
 
 /* ---- exact comparison ---- */

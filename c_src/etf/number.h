@@ -18,8 +18,9 @@ enum {
 bool number_parse_old_float(const uint8_t text[31], double *value);
 /* Digits, a dot, digits, an optional exponent; a sign before. false when it is none of that or not finite. */
 bool number_parse_float(const char *text, size_t size, double *value);
-/* The shortest text that reads back as the same float, as the shells of Erlang write it (1.0e10). Returns its size. */
-size_t number_print_float(double value, char out[NUMBER_FLOAT_TEXT]);
+/* The shortest text that reads back as the same float, as Erlang writes it (1.0e5, 123456.0), or Elixir (100000.0 up to
+ * 1.0e16). Returns its size. */
+size_t number_print_float(double value, bool elixir, char out[NUMBER_FLOAT_TEXT]);
 
 /* Exact, for any size. */
 int number_compare_integers(const struct integer *a, const struct integer *b);

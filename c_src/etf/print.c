@@ -130,7 +130,7 @@ static void print_atom(struct printer *p, struct bytes text) {
         return;
     }
     if (bytes_equal(text, bytes_of("nil", 3)) || bytes_equal(text, bytes_of("true", 4)) ||
-        bytes_equal(text, bytes_of("false", 5))) {
+        bytes_equal(text, bytes_of("false", 5)) || bytes_equal(text, bytes_of("Elixir", 6))) {
         print_bytes(p, text.at, text.size);
     } else if (words_is_elixir_alias(text, &alias)) {
         print_bytes(p, alias.at, alias.size);
@@ -176,7 +176,7 @@ void print_float(struct printer *p, const uint8_t *at) {
     char room[NUMBER_FLOAT_TEXT];
     double value = 0;
     view_float(at, &value);
-    print_bytes(p, room, number_print_float(value, room));
+    print_bytes(p, room, number_print_float(value, p->syntax == HM_SYNTAX_ELIXIR, room));
 }
 
 void print_bits(struct printer *p, const uint8_t *at) {
