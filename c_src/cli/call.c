@@ -31,7 +31,7 @@ static int print_answer(const struct tool *tool, const struct call *call, hm_ter
 static enum hm_verdict on_names(hm_process *self, void *arg, int error, hm_term reply) {
     struct tool *tool = arg;
     struct call *call = tool->arg;
-    struct suggestion best = suggestion_for(call->name);
+    struct suggestion best = suggestion_for(name_shown(call->name));
     struct hm_list list;
     struct hm_text name;
     hm_term element;
@@ -40,10 +40,12 @@ static enum hm_verdict on_names(hm_process *self, void *arg, int error, hm_term 
 
     if (!error && hm_list_begin(reply, &list))
         while (hm_list_next(&list, &element))
-            if (hm_get_atom(element, &name))
-                suggestion_try(&best, name.at, name.size);
-    tool_finish(tool, fail(EXIT_NOPROC, "no process named %s on %s%s", call->name, tool->target.text,
-                           suggestion_text(&best, "", guess, sizeof guess)));
+            if (hm_get_atom(element, &name)) {
+                bool module = name.size > 7 && memcmp(name.at, "Elixir.", 7) == 0;
+                suggestion_try(&best, name.at + (module ? 7 : 0), name.size - (module ? 7 : 0));
+            }
+    tool_finish(tool, fail(EXIT_NOPROC, "no process named %s on %s%s", name_shown(call->name),
+                           tool->target.text, suggestion_text(&best, "", guess, sizeof guess)));
     return HM_CONTINUE;
 }
 

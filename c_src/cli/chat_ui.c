@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -167,6 +168,15 @@ static void end_editing(struct chat_ui *ui) {
     }
 }
 
+/* Gives up the line that is being edited: what comes next begins below it. */
+static void drop_line(struct chat_ui *ui) {
+    if (ui->editing) {
+        end_editing(ui);
+        putchar('\n');
+        fflush(stdout);
+    }
+}
+
 /* Takes the half-typed line off the screen, so that a new prompt can take it up again. */
 static char *put_line_aside(struct chat_ui *ui) {
     const LineInfo *line = el_line(ui->edit);
@@ -215,11 +225,7 @@ static void on_suspend(evutil_socket_t number, short what, void *arg) {
 static void end_input(struct chat_ui *ui) {
     if (!ui->ended) {
         ui->ended = true;
-        if (ui->edit) {
-            end_editing(ui);
-            putchar('\n');
-            fflush(stdout);
-        }
+        drop_line(ui);
         ui->events->end(ui->arg);
     }
 }
@@ -362,8 +368,7 @@ void chat_ui_listen(struct chat_ui *ui, bool on) {
         if (ui->input)
             event_del(ui->input);
         evtimer_del(ui->again);
-        if (ui->edit)
-            end_editing(ui);
+        drop_line(ui);
         return;
     }
     if (ui->edit)
@@ -398,6 +403,17 @@ bool chat_ui_is_terminal(const struct chat_ui *ui) {
 static bool wants_editor(void) {
     const char *terminal = getenv("TERM");
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && terminal && *terminal && strcmp(terminal, "dumb");
+}
+
+/* epoll takes no regular files, nor /dev/null. libevent would find out as well, but writes to standard error
+ * about it. */
+static bool can_be_watched(int fd) {
+    struct epoll_event event = {.events = EPOLLIN};
+    int probe = epoll_create1(EPOLL_CLOEXEC);
+    bool can = probe < 0 || epoll_ctl(probe, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
+    if (probe >= 0)
+        close(probe);
+    return can;
 }
 
 static int make_editor(struct chat_ui *ui) {
@@ -443,11 +459,9 @@ int chat_ui_new(struct event_base *base, const char *prompt, const struct chat_u
     ui->again = evtimer_new(base, on_again, ui);
     ui->input = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, ui);
     int error = ui->prompt && ui->again && ui->input ? 0 : HM_ENOMEM;
-    if (!error && event_add(ui->input, NULL)) {
-        event_free(ui->input); /* a regular file: always ready, and epoll says EPERM */
+    if (!error && !can_be_watched(STDIN_FILENO)) {
+        event_free(ui->input);
         ui->input = NULL;
-    } else if (!error) {
-        event_del(ui->input);
     }
     if (!error && wants_editor())
         error = make_editor(ui);
@@ -466,8 +480,8 @@ void chat_ui_free(struct chat_ui *ui) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i])
             event_free(all[i]);
+    drop_line(ui);
     if (ui->edit) {
-        end_editing(ui);
         el_end(ui->edit);
     }
     if (ui->history)

@@ -105,10 +105,9 @@ void help_man(FILE *out) {
     }
     fputs(".SH DESCRIPTION\n", out);
     put_paragraphs(
-        out,
-        "hermod start runs a node that is a full member of an Erlang cluster: it is in Node.list(), "
-        "and GenServer calls, monitors, links, :rpc and :sys work with it.\n\n"
-        "The other commands are short\\-lived hidden nodes; they talk to any node, be it Hermod or BEAM.");
+        out, "hermod start runs a node that is a full member of an Erlang cluster: it is in Node.list(), "
+             "and GenServer calls, monitors, links, :rpc and :sys work with it.\n\n"
+             "The other commands are short-lived hidden nodes; they talk to any node, be it Hermod or BEAM.");
     fputs(".SH COMMANDS\n", out);
     for (size_t i = 0; commands[i]; i++)
         put_command(out, commands[i]);

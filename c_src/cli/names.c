@@ -35,10 +35,12 @@ static void on_name(void *arg, const char *name, uint16_t port, int error) {
         return;
     }
     if (error) {
-        tool_finish(
-            tool, fail(EXIT_NO_CONNECTION, "epmd on %s, port %llu: %s",
-                       names->host ? names->host : "this machine", (unsigned long long)settings->epmd_port,
-                       error == HM_EEPMD ? "none answers, so no node is running there" : hm_strerror(error)));
+        tool_finish(tool,
+                    fail(EXIT_NO_CONNECTION, "epmd on %s, port %llu: %s",
+                         names->host ? names->host : "this machine", (unsigned long long)settings->epmd_port,
+                         error == HM_EEPMD           ? "none answers, so no node is running there"
+                         : error == HM_ENOCONNECTION ? "there is no such host"
+                                                     : hm_strerror(error)));
         return;
     }
     if (settings->json)

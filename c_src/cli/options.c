@@ -25,8 +25,7 @@ const struct option option_table[] = {
     /* ---- name and cookie ---- */
     {"sname", "NAME", KIND_TEXT, GROUP_NAME, IN_NODES, FIELD(sname),
      .help = "Short name of this node: NAME, or NAME@HOST where HOST has no dot. Nodes with short names "
-             "and nodes with long names cannot talk to each other. `hermod start` is called hermod unless "
-             "you say otherwise."},
+             "and nodes with long names cannot talk to each other."},
     {"name", "NAME@HOST", KIND_TEXT, GROUP_NAME, IN_NODES, FIELD(name),
      .help = "Long name of this node: HOST is a full domain name or an IP address. NAME alone takes the "
              "domain name of this machine."},

@@ -337,7 +337,8 @@ const struct command command_start = {
     .most = 0,
     .summary = "run a node in the foreground",
     .about =
-        "Runs a node that other Erlang and Elixir nodes connect to as to one of their own. When it can be "
+        "Runs a node, hermod@HOST unless --sname or --name say otherwise, that other Erlang and Elixir nodes "
+        "connect to as to one of their own. When it can be "
         "reached, it "
         "prints one line on standard output; after that it logs on standard error. It runs until SIGTERM or "
         "Ctrl-C, and then takes its leave of every peer.",

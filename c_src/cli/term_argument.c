@@ -86,3 +86,7 @@ int name_argument_read(char *name, size_t capacity, const char *text, char *why,
                         "\"%.40s\" is no name of a process: a name is an atom of 1 to 255 characters", text);
     return 0;
 }
+
+const char *name_shown(const char *name) {
+    return strncmp(name, "Elixir.", 7) == 0 && isupper((unsigned char)name[7]) ? name + 7 : name;
+}

@@ -18,4 +18,7 @@ int term_argument_read(hm_build *build, const char *text, const struct settings 
  * HM_ENAME with why. */
 int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity);
 
+/* The other way, for messages: My.Module for 'Elixir.My.Module'. Borrows. */
+const char *name_shown(const char *name);
+
 #endif

@@ -9,6 +9,8 @@
 
 #include <event2/event.h>
 
+#include "cli/term_argument.h"
+
 int64_t tool_now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -46,26 +48,13 @@ static int init_process(hm_process *self, void *argument) {
 
 static const struct hm_server_class tool_class = {.module = "hermod_tool", .init = init_process};
 
-static const char *advice_for(int error) {
-    switch (error) {
-    case HM_ECOOKIE:
-        return " (give it the same cookie: --cookie, $HERMOD_COOKIE or ~/.erlang.cookie)";
-    case HM_EEPMD:
-        return " (is a node running there? epmd lists them: hermod names)";
-    case HM_ENOENT:
-        return " (hermod names lists the nodes that run)";
-    default:
-        return "";
-    }
-}
-
 static void on_connected(void *arg, int error, const char *text) {
     struct tool *tool = arg;
     if (tool->over)
         return;
     if (error) {
-        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s%s", tool->target.text,
-                               text && *text ? text : hm_strerror(error), advice_for(error)));
+        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+                               text && *text ? text : hm_strerror(error)));
         return;
     }
     tool->waiting_for = "answer";
@@ -201,7 +190,8 @@ int tool_run_alone(const struct settings *settings, const char *command, void (*
     return run_and_free(&tool, command);
 }
 
-int tool_explain(const struct tool *tool, const char *name, int error, hm_term reply, enum hm_syntax syntax) {
+int tool_explain(const struct tool *tool, const char *atom, int error, hm_term reply, enum hm_syntax syntax) {
+    const char *name = name_shown(atom);
     char *text = NULL;
     switch (error) {
     case HM_ENOPROC:
