@@ -95,11 +95,15 @@ class Recorder:
         self.seen.add(name)
 
     def register(self, port):
-        s = socket.create_connection(("127.0.0.1", PORT))
-        body = struct.pack(">BHBBHHH", 120, port, 77, 0, 6, 6, 4) + b"peer" + b"\0\0"
-        say(s, body)
-        self.save("epmd_alive_reply", exactly(s, 6))
-        return s
+        while True:
+            s = socket.create_connection(("127.0.0.1", PORT))
+            say(s, struct.pack(">BHBBHHH", 120, port, 77, 0, 6, 6, 4) + b"peer" + b"\0\0")
+            answer = exactly(s, 6)
+            self.save("epmd_alive_taken" if answer[1] else "epmd_alive_reply", answer)
+            if answer[1] == 0:
+                return s
+            s.close()
+            time.sleep(0.05)
 
     def ask_epmd(self, name, body):
         s = socket.create_connection(("127.0.0.1", PORT))
