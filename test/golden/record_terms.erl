@@ -46,7 +46,7 @@ printed() ->
      {"floats", floats()},
      {"tuple_empty", {}}, {"tuple", {a, {b, {c, 1}}, d}}, {"tuple_large", list_to_tuple(lists:seq(1000, 1299))},
      {"nil", []}, {"list", [a, b, [c, [d]]]}, {"list_improper", [a, b | c]}, {"list_bytes", [1, 2, 3, 255]},
-     {"list_unprintable", [0, 1, 2]}, {"list_ints", [1000, 100000]},
+     {"list_unprintable", [0, 1, 2]},
      {"binary_empty", <<>>}, {"binary_text", <<"hello world">>}, {"binary_utf8", <<"héllo – 日本 🙂"/utf8>>},
      {"binary_raw", <<0, 1, 2, 255>>}, {"binary_escapes", <<"tab\tnew\nquote\"slash\\bell\e">>},
      {"bits", <<1, 2, 5:3>>}, {"bits_one", <<1:1>>},
@@ -65,7 +65,7 @@ floats() ->
 unprinted() ->
     X = 17, Y = {free, <<"variable">>},
     [{"atom_unicode", '日本é'}, {"atom_long", binary_to_atom(unicode:characters_to_binary(lists:duplicate(255, $é)))},
-     {"charlist", "plain"}, {"charlist_latin1", "é\n"}, {"charlist_unicode", "日本"},
+     {"list_ints", [1000, 100000]}, {"charlist", "plain"}, {"charlist_latin1", "é\n"}, {"charlist_unicode", "日本"},
      {"map_large", maps:from_list([{I, {I}} || I <- lists:seq(1, 100)])},
      {"map_mixed", #{a => 1, <<"k">> => 2, 3 => [], 1.5 => x, {t} => y}},
      {"map_struct", #{'__struct__' => 'Elixir.Foo', a => 1}}, {"map_no_struct", #{'__struct__' => foo}},
