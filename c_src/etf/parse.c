@@ -32,12 +32,13 @@ static bool parse_text(struct parser *p, enum text_kind kind) {
     const char *start = p->at;
     writer_init(&text, SIZE_MAX / 2);
     bool parsed = parse_quoted(p, kind == TEXT_BINARY ? PARSE_BYTES : PARSE_CHARACTERS, &text);
+    struct bytes collected = parse_collected(&text);
     if (parsed && kind == TEXT_ATOM)
-        parsed = put_atom(p, bytes_of(text.at, text.size), start);
+        parsed = put_atom(p, collected, start);
     else if (parsed && kind == TEXT_BINARY)
-        hm_put_binary(p->build, text.at, text.size);
+        hm_put_binary(p->build, collected.at, collected.size);
     else if (parsed)
-        build_charlist(p->build, (const char *)text.at, text.size);
+        build_charlist(p->build, (const char *)collected.at, collected.size);
     writer_fini(&text);
     return parsed;
 }
@@ -231,9 +232,10 @@ static bool parse_pid(struct parser *p) {
     parsed = parsed && (parse_next_is(p, ">") || parse_fail_expected(p, ">"));
     if (parsed) {
         size_t characters;
-        if (utf8_valid(node.at, node.size, &characters) && characters <= ETF_ATOM_CHARACTERS) {
-            build_pid(p->build, (const char *)(node.at ? node.at : (const uint8_t *)""), node.size,
-                      (uint32_t)numbers[0], (uint32_t)numbers[1], (uint32_t)numbers[2]);
+        struct bytes name = parse_collected(&node);
+        if (utf8_valid(name.at, name.size, &characters) && characters <= ETF_ATOM_CHARACTERS) {
+            build_pid(p->build, (const char *)name.at, name.size, (uint32_t)numbers[0], (uint32_t)numbers[1],
+                      (uint32_t)numbers[2]);
         } else {
             p->at = start;
             parsed = parse_fail(p, "the name of a node has at most 255 characters, of UTF-8");

@@ -38,6 +38,10 @@ enum parse_quoted {
     PARSE_CHARACTERS, /* \xFF is the character 255 */
     PARSE_BYTES,      /* in Elixir \xFF is the byte 255 */
 };
+/* What was collected; never NULL, although a writer has nothing before it is first written to. */
+static inline struct bytes parse_collected(const struct writer *out) {
+    return bytes_of(out->at ? out->at : (const uint8_t *)"", out->size);
+}
 /* Text in quotes, at the opening one. The result is in `out` (which the caller has initialized), UTF-8 but for such bytes. */
 bool parse_quoted(struct parser *p, enum parse_quoted kind, struct writer *out);
 /* The character after $ or ?, escaped or not. */

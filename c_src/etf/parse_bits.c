@@ -103,7 +103,7 @@ static bool parse_text_segment(struct parser *p, struct bits *bits) {
                 parsed = parse_fail_expected(p, "utf8");
             utf8 = utf8 || p->elixir;
         }
-        parsed = parsed && put_text(p, bits, bytes_of(text.at, text.size), utf8, start);
+        parsed = parsed && put_text(p, bits, parse_collected(&text), utf8, start);
     }
     writer_fini(&text);
     return parsed;

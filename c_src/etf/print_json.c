@@ -18,7 +18,8 @@ static void print_foreign(struct printer *p, hm_term term) {
     writer_init(&erlang.out, SIZE_MAX / 2);
     print_term(&erlang, term);
     print_string(p, "\"");
-    print_escaped(p, bytes_of(erlang.out.at, erlang.out.size), '"');
+    if (erlang.out.size)
+        print_escaped(p, bytes_of(erlang.out.at, erlang.out.size), '"');
     print_string(p, "\"");
     if (erlang.out.error)
         p->out.error = erlang.out.error;
