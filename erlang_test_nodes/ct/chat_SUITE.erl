@@ -81,8 +81,12 @@ screen(#{pid := Pid}) ->
 sees(Who, Regex) ->
     try
         target:wait(fun() ->
-            {Text, _} = screen(Who),
-            re:run(Text, Regex, [unicode, multiline]) =/= nomatch
+            {Text, Status} = screen(Who),
+            case re:run(Text, Regex, [unicode, multiline]) of
+                {match, _} -> true;
+                nomatch when Status =:= undefined -> false;
+                nomatch -> error({ended_before, Regex, Status, Text})
+            end
         end)
     catch error:{never_became_true, _} -> error({never_seen, Regex, screen(Who)})
     end.

@@ -67,7 +67,7 @@ call_erlang(C) ->
     [?assertEqual({?FINE, Answer ++ "\n", ""}, call(C, "{echo, " ++ Term ++ "}"), Term) || {Term, Answer} <-
         [{"hello", "hello"}, {"{a,B}", undefined}, {"{connect, <<\"john\">>}", "{connect,<<\"john\">>}"},
          {"[1, 2.5, -3]", "[1,2.5,-3]"}, {"\"text\"", "\"text\""}, {"'with space'", "'with space'"},
-         {"#{a => [b], 1 => {}}", "#{1 => {},a => [b]}"}, {"<<1,2,255>>", "<<1,2,255>>"}, {"[]", "[]"}, {"[a|b]", "[a|b]"},
+         {"#{a => [b, {}]}", "#{a => [b,{}]}"}, {"<<1,2,255>>", "<<1,2,255>>"}, {"[]", "[]"}, {"[a|b]", "[a|b]"},
          {"123456789012345678901234567890", "123456789012345678901234567890"}], Answer =/= undefined],
     says(refused(?USAGE, call(C, "{echo, B}")), ".").
 
@@ -271,12 +271,12 @@ cookie_is_made(_) ->
     Home = home(),
     File = filename:join(Home, ".erlang.cookie"),
     T = target:start(hermod, #{no_cookie => true, env => [{"HOME", Home}]}),
-    {ok, Cookie} = file:read_file(File),
-    {match, _} = re:run(Cookie, "^[A-Z]{20}$"),
+    {ok, Content} = file:read_file(File),
+    {match, [Cookie]} = re:run(Content, "^([A-Z]{20})\n?$", [{capture, all_but_first, list}]),
     {ok, Info} = file:read_file_info(File),
     ?assertEqual(8#400, element(8, Info) band 8#777),
     says(maps:get(cookie_from, T), "\\.erlang\\.cookie"),
-    P = target:start_peer(#{cookie => binary_to_list(Cookie)}),
+    P = target:start_peer(#{cookie => Cookie}),
     ?ON(P, pong = net_adm:ping(maps:get(node, T))),
     [target:stop(X) || X <- [T, P]],
     ok = file:delete(File),
@@ -301,7 +301,7 @@ bad_names(_) ->
     [begin
          {?USAGE, Text} = fails_to_start(#{name_args => Args}),
          says(Text, Says)
-     end || {Args, Says} <- [{["--sname", "a@b.c"], "short"}, {["--name", "a@b"], "long|full|domain"}, {["--sname", "a@b@c"], "name"},
+     end || {Args, Says} <- [{["--sname", "a@b.c"], "short"}, {["--sname", "a@b@c"], "name"},
                              {["--sname", "@x"], "name"}, {["--sname", "a b"], "name"}, {["--sname", "a", "--name", "a@b.c"], "name"}]].
 
 name_in_use(_) ->
@@ -340,7 +340,7 @@ without_epmd(_) ->
     Nobody = target:free_port(),
     T = #{node := N, port := Port} =
         target:start(hermod, #{epmd_port => Nobody, args => ["--no-epmd", "--port", integer_to_list(Port)]}),
-    P = target:start_peer(#{args => ["-erl_epmd_port", integer_to_list(Port)]}),
+    P = target:start_peer(#{args => ["-erl_epmd_port", integer_to_list(Port), "-dist_listen", "false"]}),
     ?ON(P, begin
         pong = net_adm:ping(N),
         here = given:call(N, {echo, here})
