@@ -98,8 +98,8 @@ static void nothing_ends_a_server(void **state) {
     struct fixture *fixture = *state;
     static const char *const MESSAGES[] = {
         "{'$gen_cast', {init_connect, {8, 1}, x, {locker, no_longer_a_pid, #{}, l}}}",
-        "{'$gen_cast', {init_connect, {8, 1}, 'n@host', {locker, no_longer_a_pid, #{'n@host' => 8, "
-        "{connection_id, x} => 1}, l}}}",
+        ("{'$gen_cast', {init_connect, {8, 1}, 'n@host', {locker, no_longer_a_pid, #{'n@host' => 8, "
+         "{connection_id, x} => 1}, l}}}"),
         "{'$gen_cast', {init_connect, {8, 1}, 1, 2}}",
         "{'$gen_cast', {init_connect}}",
         "{'$gen_cast', {lock_set, l, true, [], 1}}",
