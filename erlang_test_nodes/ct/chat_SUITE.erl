@@ -76,7 +76,7 @@ types(#{pid := Pid}, Text) -> Pid ! {type, unicode:characters_to_binary(Text)}, 
 screen(#{pid := Pid}) ->
     Pid ! {seen, self()},
     {Raw, Status} = ?EXPECT({seen, Pid, S, St}, {S, St}),
-    {re:replace(re:replace(Raw, "\e\\[[0-9;?]*[A-Za-z]|\e[=>]|\a", "", [global]), "\r", "", [global, {return, binary}]), Status}.
+    {re:replace(re:replace(Raw, "\e\\[[0-9;?]*[A-Za-z]|\e[=>]|\x{07}", "", [global]), "\r", "", [global, {return, binary}]), Status}.
 
 sees(Who, Regex) ->
     try
