@@ -161,6 +161,7 @@ static void schedule_retry(struct chat *chat) {
     chat->retry_ms = chat->retry_ms * 2 < RETRY_LAST_MS ? chat->retry_ms * 2 : RETRY_LAST_MS;
 }
 
+/* reason: NULL when it was the connection, else why the chat server ended. */
 static void lose(struct chat *chat, const char *reason) {
     forget_monitor(chat);
     if (chat->stage == STAGE_QUITTING) {
@@ -169,9 +170,13 @@ static void lose(struct chat *chat, const char *reason) {
     }
     if (chat->stage == STAGE_LOST)
         return;
-    chat_ui_print(chat->ui, "* %s is gone (%s); waiting for it to come back *", chat->target.text, reason);
+    if (reason)
+        chat_ui_print(chat->ui, "* The chat on %s has ended (%s); waiting for it to come back *",
+                      chat->target.text, reason);
+    else
+        chat_ui_print(chat->ui, "* %s is gone; waiting for it to come back *", chat->target.text);
     chat->was_lost = true;
-    chat->told = false;
+    chat->told = reason != NULL; /* that nobody answers is no news then */
     chat->retry_ms = RETRY_FIRST_MS;
     schedule_retry(chat);
 }
@@ -208,7 +213,7 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
         return HM_CONTINUE;
     chat->monitored = false;
     char *text = text_of(reason);
-    lose(chat, hm_is_atom(reason, "noconnection") ? "connection lost" : text ? text : "no memory");
+    lose(chat, hm_is_atom(reason, "noconnection") ? NULL : text ? text : "no memory");
     free(text);
     return HM_CONTINUE;
 }
@@ -283,7 +288,7 @@ static enum hm_verdict on_taken_out(hm_process *self, void *arg, int error, hm_t
     if (!error && (hm_is_atom(reply, "ok") || hm_is_atom(reply, "user_not_found")))
         join(chat);
     else if (error == HM_ENOCONNECTION && chat->been_in)
-        lose(chat, "connection lost");
+        lose(chat, NULL);
     else
         refuse(chat, EXIT_FAILED, "the nick %s is taken; choose another one with --nick",
                chat->settings->nick);
@@ -299,7 +304,7 @@ static void explain_call(struct chat *chat, int error, hm_term reply) {
         break;
     case HM_ENOCONNECTION:
         if (chat->been_in)
-            lose(chat, "connection lost");
+            lose(chat, NULL);
         else
             refuse(chat, EXIT_NO_CONNECTION, "the connection to %s was lost", server);
         break;
