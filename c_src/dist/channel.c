@@ -322,7 +322,6 @@ void channel_begin(struct channel *channel, int fd) {
         channel_put_handshake(channel);
 }
 
-/* What the handshake has put into scratch. false: the channel is down. */
 bool channel_put_handshake(struct channel *channel) {
     struct writer *scratch = &channel->scratch;
     if (scratch->size == 0 && !scratch->error)
@@ -371,6 +370,15 @@ struct channel *channel_dial(struct dist *dist, const hm_node_name *peer) {
         return NULL;
     }
     channel_arm_setup(channel);
+    return channel;
+}
+
+struct channel *channel_connected(struct dist *dist, const hm_node_name *peer, int fd) {
+    struct channel *channel = new_channel(dist, peer);
+    if (channel)
+        channel_begin(channel, fd);
+    else
+        close(fd);
     return channel;
 }
 

@@ -87,10 +87,13 @@ struct channel {
 /* channel.c */
 /* Ends it and tells the layer above. The pointer is dead at the end of the turn. */
 void channel_down(struct channel *channel, enum down_reason reason, const char *detail);
+/* As channel_dial, on a socket that is connected already. */
+struct channel *channel_connected(struct dist *dist, const hm_node_name *peer, int fd);
 /* The socket is there: begins the handshake. */
 void channel_begin(struct channel *channel, int fd);
 void channel_is_proved(struct channel *channel); /* the handshake is done */
 void channel_arm_setup(struct channel *channel);
+/* Queues what the handshake has put into scratch. false: the channel is down. */
 bool channel_put_handshake(struct channel *channel);
 void channel_write_later(struct channel *channel);
 void channel_put_tick(struct channel *channel);

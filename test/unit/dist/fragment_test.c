@@ -1,0 +1,134 @@
+#include "dist_cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/fragment.h"
+#include "etf/check.h"
+#include "support/golden.h"
+
+static void free_message(struct fragments_message *message) {
+    block_release(message->payload);
+    free((void *)(uintptr_t)message->control.at);
+}
+
+static void check_golden(const struct golden *golden, void *context) {
+    struct fragments fragments;
+    struct fragments_message message;
+    size_t at = 0;
+    int result = 0, count = 0;
+    fragments_init(&fragments, 2, 1 << 20);
+    while (at < golden->size) {
+        struct frame frame;
+        size_t size = get_be32(golden->bytes + at), control_size = 0;
+        assert_int_equal(result, 0);
+        assert_int_equal(frame_read(bytes_of(golden->bytes + at + 4, size), true, &frame), 0);
+        if (frame.kind == FRAME_FIRST)
+            assert_int_equal(check_term(frame.rest, NULL, &control_size), 0);
+        result = fragments_add(&fragments, &frame, control_size, &message);
+        at += 4 + size;
+        count++;
+    }
+    assert_int_equal(result, 1);
+    assert_int_equal(count, 2);
+    size_t size;
+    assert_int_equal(check_term(block_bytes(message.payload), NULL, &size), 0);
+    assert_int_equal(size, message.payload->size);
+    const void *bytes;
+    assert_true(hm_get_binary((hm_term){message.payload->at, size}, &bytes, &size));
+    assert_int_equal(size, 16 * 4200);
+    free_message(&message);
+    assert_int_equal(fragments.held_bytes, 0);
+    assert_int_equal(fragments.count, 0);
+    fragments_fini(&fragments);
+}
+
+static void puts_golden_fragments_together(void **state) {
+    golden_each("frame_fragments", ".bin", check_golden, NULL);
+}
+
+static int add(struct fragments *fragments, uint64_t sequence, uint64_t fragment, bool first, const char *text,
+               struct fragments_message *message) {
+    struct frame frame = {first ? FRAME_FIRST : FRAME_NEXT, sequence, fragment, bytes_of(text, strlen(text))};
+    return fragments_add(fragments, &frame, first ? 2 : 0, message);
+}
+
+static void expect(struct fragments_message *message, const char *control, const char *payload) {
+    assert_int_equal(message->control.size, strlen(control));
+    assert_memory_equal(message->control.at, control, strlen(control));
+    assert_int_equal(message->payload->size, strlen(payload));
+    assert_memory_equal(message->payload->at, payload, strlen(payload));
+    free_message(message);
+}
+
+static void takes_sequences_in_turns(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 3, 1000);
+    assert_int_equal(add(&f, 10, 3, true, "aaone", &m), 0);
+    assert_int_equal(add(&f, 11, 2, true, "bb", &m), 0);
+    assert_int_equal(add(&f, 12, 1, true, "ccalone", &m), 1);
+    expect(&m, "cc", "alone");
+    assert_int_equal(add(&f, 10, 2, false, "two", &m), 0);
+    assert_int_equal(add(&f, 11, 1, false, "x", &m), 1);
+    expect(&m, "bb", "x");
+    assert_int_equal(add(&f, 10, 1, false, "", &m), 1);
+    expect(&m, "aa", "onetwo");
+    /* The number is free again. */
+    assert_int_equal(add(&f, 10, 1, true, "dd", &m), 1);
+    expect(&m, "dd", "");
+    assert_int_equal(f.held_bytes, 0);
+    fragments_fini(&f);
+}
+
+static void refuses_what_is_out_of_order(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 3, 1000);
+    assert_int_equal(add(&f, 1, 1, false, "x", &m), HM_EBADTERM);
+    assert_int_equal(add(&f, 1, 3, true, "aax", &m), 0);
+    assert_int_equal(add(&f, 1, 3, true, "aax", &m), HM_EBADTERM);
+    assert_int_equal(add(&f, 1, 1, false, "x", &m), HM_EBADTERM);
+    assert_int_equal(add(&f, 1, 3, false, "x", &m), HM_EBADTERM);
+    assert_int_equal(add(&f, 2, 3, true, "a", &m), HM_EBADTERM); /* shorter than its control tuple */
+    fragments_fini(&f);
+}
+
+static void keeps_to_its_limits(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 2, 12);
+    assert_int_equal(add(&f, 1, UINT64_MAX, true, "aa1234", &m), 0);
+    assert_int_equal(add(&f, 2, 9, true, "bb", &m), 0);
+    assert_int_equal(add(&f, 3, 9, true, "cc", &m), HM_ELIMIT);
+    assert_int_equal(add(&f, 2, 8, false, "1234", &m), 0);
+    assert_int_equal(add(&f, 2, 7, false, "5", &m), HM_ELIMIT);
+    fragments_fini(&f);
+    assert_int_equal(f.held_bytes, 0);
+}
+
+/* What was announced costs nothing, what arrived no more than twice its size. */
+static void holds_no_more_than_has_come(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 2, 1ull << 40);
+    char piece[1002];
+    memset(piece, 'x', sizeof piece - 1);
+    piece[sizeof piece - 1] = '\0';
+    assert_int_equal(add(&f, 1, 1ull << 60, true, piece, &m), 0);
+    for (uint64_t i = 1; i < 100; i++)
+        assert_int_equal(add(&f, 1, (1ull << 60) - i, false, piece, &m), 0);
+    assert_int_equal(f.held_bytes, 100 * 1001);
+    fragments_fini(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(puts_golden_fragments_together),
+        cmocka_unit_test(takes_sequences_in_turns),
+        cmocka_unit_test(refuses_what_is_out_of_order),
+        cmocka_unit_test(keeps_to_its_limits),
+        cmocka_unit_test(holds_no_more_than_has_come),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
