@@ -15,9 +15,10 @@
 enum { BUILD_MAX = INT_MAX, NUMBER_BYTES = 16 };
 
 /*
- * missing: how many terms the headers still ask for, beginning with the one that the builder is for. A list of unknown
- * length asks for its elements when it ends, so the number may be below 0 between. At the end it must be 0: a header
- * that claims too much or too little would make the BEAM drop the connection, so it is found here.
+ * missing: how many terms the headers still ask for, beginning with the one that the builder is for. A list
+ * of unknown length asks for its elements when it ends, so the number may be below 0 between. At the end it
+ * must be 0: a header that claims too much or too little would make the BEAM drop the connection, so it is
+ * found here.
  */
 struct hm_build {
     struct writer out;
@@ -277,7 +278,8 @@ HM_API void hm_put_ref(hm_build *build, const hm_ref *ref) {
     build->missing--;
 }
 
-/* What ei has only for structs of a kilobyte (pids), digits of 16 bits (bigs), or not at all (fun M:F/A with its size). */
+/* What ei has only for structs of a kilobyte (pids), digits of 16 bits (bigs), or not at all (fun M:F/A with
+ * its size). */
 
 void build_integer(hm_build *build, bool negative, const uint8_t *digits, size_t size) {
     if (size < 8) {
@@ -312,12 +314,14 @@ void build_bits(hm_build *build, const uint8_t *bytes, size_t size, unsigned las
     int used = 0;
     char *room = size <= BUILD_MAX - 6 ? reserve(build, 6 + size) : NULL;
     if (room)
-        wrote(build, ei_encode_bitstring(room, &used, (const char *)bytes, 0, 8 * (size - 1) + last_bits), &used, 0);
+        wrote(build, ei_encode_bitstring(room, &used, (const char *)bytes, 0, 8 * (size - 1) + last_bits),
+              &used, 0);
     else
         build_fail(build, HM_ELIMIT);
 }
 
-void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial, uint32_t creation) {
+void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial,
+               uint32_t creation) {
     uint8_t rest[12];
     writer_u8(&build->out, ETF_NEW_PID);
     hm_put_atom_n(build, node, node_size); /* counts as the term */

@@ -1,8 +1,8 @@
 /*
  * etf/build: writing terms; behind the builder of <hermod/term.h>, and what parse needs beside it.
  *
- * ei encodes (ei_encode_*), but into room that our own writer has reserved: ei_x_* would grow the buffer by a constant,
- * lose it when realloc fails, and count in int. One thread for each builder.
+ * ei encodes (ei_encode_*), but into room that our own writer has reserved: ei_x_* would grow the buffer by a
+ * constant, lose it when realloc fails, and count in int. One thread for each builder.
  */
 #ifndef HM_ETF_BUILD_H
 #define HM_ETF_BUILD_H
@@ -24,7 +24,8 @@ int build_sticky_error(const hm_build *build);
 /* Makes the error stick, unless there is one. */
 void build_fail(hm_build *build, int error);
 
-/* A tuple or a map whose size is known only after its terms: begin, put them, end with their number (of pairs). */
+/* A tuple or a map whose size is known only after its terms: begin, put them, end with their number (of
+ * pairs). */
 size_t build_tuple_begin(hm_build *build);
 void build_tuple_end(hm_build *build, size_t begin, uint32_t arity);
 size_t build_map_begin(hm_build *build);
@@ -39,7 +40,8 @@ void build_bits(hm_build *build, const uint8_t *bytes, size_t size, unsigned las
 /* UTF-8 in, a list of its characters out. */
 void build_charlist(hm_build *build, const char *text, size_t size_bytes);
 /* Ids of nodes whose names nobody has interned. */
-void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial, uint32_t creation);
+void build_pid(hm_build *build, const char *node, size_t node_size, uint32_t id, uint32_t serial,
+               uint32_t creation);
 /* fun M:F/A: begin, put the two atoms, end. */
 void build_export_begin(hm_build *build);
 void build_export_end(hm_build *build, uint8_t arity);

@@ -7,11 +7,11 @@
 enum { DEPTH_DEFAULT = 1024, TERMS_DEFAULT = 64 * 1024 * 1024 };
 
 /*
- * One container that we are inside of: how many of its terms are still to come. Funs also state their size in bytes,
- * which must hold, since later readers skip funs by it.
- * An array of these on the stack instead of the heap: the check then can't fail for memory and costs no malloc per
- * message; only as many of its pages are touched as the term is deep. Every container takes an entry, also one in the
- * last place of another: what reads the term later may recurse there.
+ * One container that we are inside of: how many of its terms are still to come. Funs also state their size in
+ * bytes, which must hold, since later readers skip funs by it. An array of these on the stack instead of the
+ * heap: the check then can't fail for memory and costs no malloc per message; only as many of its pages are
+ * touched as the term is deep. Every container takes an entry, also one in the last place of another: what
+ * reads the term later may recurse there.
  */
 struct frame {
     uint32_t left;
@@ -86,7 +86,8 @@ static const uint8_t *check_reference(const uint8_t *at, const uint8_t *end, siz
 }
 
 /* The head of a closure (at is after the tag) up to its free variables, which the main loop walks. */
-static const uint8_t *check_fun(const uint8_t *at, const uint8_t *end, uint32_t *free_count, const uint8_t **fun_end) {
+static const uint8_t *check_fun(const uint8_t *at, const uint8_t *end, uint32_t *free_count,
+                                const uint8_t **fun_end) {
     enum { FIXED = 4 + 1 + 16 + 4 + 4 };
     if (end - at < FIXED)
         return NULL;
@@ -122,9 +123,10 @@ static const uint8_t *check_record(const uint8_t *at, const uint8_t *end, uint32
     return at;
 }
 
-/* Inlined twice, once for the usual depth and once for the largest, so that the usual one has the small stack. */
-static inline __attribute__((always_inline)) int walk(struct bytes range, struct frame *stack, uint32_t depth_max,
-                                                      uint64_t terms_max, size_t *size) {
+/* Inlined twice, once for the usual depth and once for the largest, so that the usual one has the small
+ * stack. */
+static inline __attribute__((always_inline)) int walk(struct bytes range, struct frame *stack,
+                                                      uint32_t depth_max, uint64_t terms_max, size_t *size) {
     const uint8_t *at = range.at, *end = range.at + range.size;
     uint32_t left = 1, depth = 0;
     const uint8_t *fun_end = NULL;
@@ -243,7 +245,8 @@ static inline __attribute__((always_inline)) int walk(struct bytes range, struct
             children = (uint64_t)get_be32(p) + 1;
             at += 5;
             if (children == 1 && (room < 5 || *at != ETF_NIL))
-                return HM_EBADTERM; /* no elements: [] to the BEAM only by courtesy, and with another tail no list at all */
+                return HM_EBADTERM; /* no elements: [] to the BEAM only by courtesy, and with another tail no
+                                       list at all */
             goto container;
         case ETF_MAP:
             if (room < 4)
@@ -281,7 +284,8 @@ static inline __attribute__((always_inline)) int walk(struct bytes range, struct
             return HM_EBADTERM;
         continue;
     container:
-        /* each child has a byte at least: a header that claims more is a lie, and is not walked to find that out */
+        /* each child has a byte at least: a header that claims more is a lie, and is not walked to find that
+         * out */
         if (children > (size_t)(end - at))
             return HM_EBADTERM;
         terms += children;

@@ -1,12 +1,13 @@
 /*
  * The term order of Erlang: hm_term_compare of <hermod/term.h>.
  *
- * number < atom < reference < fun < port < pid < tuple < record < map < nil < list < bitstring. Integers and floats compare by
- * value, except among the keys of maps, where all integers come first (reference manual, "Term Comparisons"). Pids, ports and
- * references compare as ei_cmp_* do, which is also how the BEAM does.
+ * number < atom < reference < fun < port < pid < tuple < record < map < nil < list < bitstring. Integers and
+ * floats compare by value, except among the keys of maps, where all integers come first (reference manual,
+ * "Term Comparisons"). Pids, ports and references compare as ei_cmp_* do, which is also how the BEAM does.
  *
- * Recursive, as deep as the terms, which check limits. Sorting the keys of a map takes memory; without it the answer is
- * the same, later. Public functions of term.h are defined where their work is done: api would only call through.
+ * Recursive, as deep as the terms, which check limits. Sorting the keys of a map takes memory; without it the
+ * answer is the same, later. Public functions of term.h are defined where their work is done: api would only
+ * call through.
  */
 #include <stdlib.h>
 
@@ -127,9 +128,10 @@ static int compare_many(const uint8_t **a, const uint8_t **b, uint64_t count, bo
 
 static int rank(const uint8_t *at) {
     static const int ranks[] = {
-        [HM_TYPE_INTEGER] = 0, [HM_TYPE_FLOAT] = 0,  [HM_TYPE_ATOM] = 1, [HM_TYPE_REFERENCE] = 2, [HM_TYPE_FUN] = 3,
-        [HM_TYPE_PORT] = 4,    [HM_TYPE_PID] = 5,    [HM_TYPE_TUPLE] = 6, [HM_TYPE_RECORD] = 7,   [HM_TYPE_MAP] = 8,
-        [HM_TYPE_NIL] = 9,     [HM_TYPE_LIST] = 10,  [HM_TYPE_BINARY] = 11, [HM_TYPE_BITSTRING] = 11,
+        [HM_TYPE_INTEGER] = 0, [HM_TYPE_FLOAT] = 0,      [HM_TYPE_ATOM] = 1, [HM_TYPE_REFERENCE] = 2,
+        [HM_TYPE_FUN] = 3,     [HM_TYPE_PORT] = 4,       [HM_TYPE_PID] = 5,  [HM_TYPE_TUPLE] = 6,
+        [HM_TYPE_RECORD] = 7,  [HM_TYPE_MAP] = 8,        [HM_TYPE_NIL] = 9,  [HM_TYPE_LIST] = 10,
+        [HM_TYPE_BINARY] = 11, [HM_TYPE_BITSTRING] = 11,
     };
     return ranks[view_type(at)];
 }
@@ -195,7 +197,8 @@ static const uint8_t *keys_next(struct keys *keys) {
         return keys->sorted[keys->used++];
     const uint8_t *at = keys->pairs, *least = NULL;
     for (uint32_t i = 0; i < keys->count; i++) {
-        if ((!keys->last || compare_at(at, keys->last, true) > 0) && (!least || compare_at(at, least, true) < 0))
+        if ((!keys->last || compare_at(at, keys->last, true) > 0) &&
+            (!least || compare_at(at, least, true) < 0))
             least = at;
         at = view_skip(view_skip(at));
     }

@@ -71,11 +71,11 @@ static bool equal_at(const uint8_t *a, const uint8_t *b) {
 }
 
 /*
- * The value of `key` among the pairs, or NULL. `except` is a key there that is known to differ, or NULL: were two keys
- * ever compared twice, maps nested as keys of maps would take time exponential in their depth.
+ * The value of `key` among the pairs, or NULL. `except` is a key there that is known to differ, or NULL: were
+ * two keys ever compared twice, maps nested as keys of maps would take time exponential in their depth.
  */
-static const uint8_t *find_value(const uint8_t *pairs, uint32_t count, const struct entry *index, const uint8_t *key,
-                                 const uint8_t *except) {
+static const uint8_t *find_value(const uint8_t *pairs, uint32_t count, const struct entry *index,
+                                 const uint8_t *key, const uint8_t *except) {
     if (!index) {
         while (count--) {
             if (pairs != except && equal_at(pairs, key))
@@ -186,7 +186,8 @@ static bool equal_list_elements(const uint8_t **a, const uint8_t **b) {
     return true;
 }
 
-/* Module, index, uniques and what it closes over; as the BEAM compares funs. The creating pid is no part of it. */
+/* Module, index, uniques and what it closes over; as the BEAM compares funs. The creating pid is no part of
+ * it. */
 static bool equal_funs(const uint8_t **a, const uint8_t **b) {
     struct fun x, y;
     view_fun(*a, &x);
@@ -331,7 +332,8 @@ static uint64_t hash_fun(const uint8_t **at) {
     uint64_t h = mix_atom(mix(HM_TYPE_FUN, fun.arity), fun.module);
     if (fun.external)
         return mix_atom(h, fun.function);
-    return mix_many(mix_bytes(mix(h, fun.index), bytes_of(fun.unique, 16)), &fun.free_variables, fun.free_count);
+    return mix_many(mix_bytes(mix(h, fun.index), bytes_of(fun.unique, 16)), &fun.free_variables,
+                    fun.free_count);
 }
 
 static uint64_t hash_leaf(const uint8_t *at, enum hm_type type) {

@@ -1,8 +1,8 @@
 /*
  * etf/equal: equality and hashing of checked terms; behind hm_term_equal and hm_term_hash.
  *
- * Recursive, as deep as the terms, which check limits. Pure but for a temporary index of large maps; without memory for
- * it the answer is the same, later. Any thread.
+ * Recursive, as deep as the terms, which check limits. Pure but for a temporary index of large maps; without
+ * memory for it the answer is the same, later. Any thread.
  */
 #ifndef HM_ETF_EQUAL_H
 #define HM_ETF_EQUAL_H

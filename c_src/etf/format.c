@@ -1,6 +1,6 @@
 /*
- * hm_put_format of <hermod/term.h>: the pattern is walked once; the size of a container is counted ahead in the pattern,
- * since its header comes first.
+ * hm_put_format of <hermod/term.h>: the pattern is walked once; the size of a container is counted ahead in
+ * the pattern, since its header comes first.
  *
  * Recursive as deep as the pattern. Not ei_x_format: that knows no maps, and no texts that may be anything.
  * Public functions of term.h are defined where their work is done: api would only call through.

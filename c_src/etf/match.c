@@ -1,8 +1,8 @@
 /*
  * hm_match of <hermod/term.h>: pattern and term are walked together; the first difference ends it.
  *
- * Recursive as deep as the pattern. Public functions of term.h are defined where their work is done: api would only call
- * through.
+ * Recursive as deep as the pattern. Public functions of term.h are defined where their work is done: api
+ * would only call through.
  */
 #include <stdarg.h>
 
@@ -92,7 +92,8 @@ static bool match_tuple(struct matcher *m, hm_term term) {
     return left == 0;
 }
 
-/* The rest of a list has no header, so it is no term that could be lent; only `_` matches it while it has elements. */
+/* The rest of a list has no header, so it is no term that could be lent; only `_` matches it while it has
+ * elements. */
 static bool match_tail(struct matcher *m, const struct hm_list *list) {
     static const uint8_t nil[] = {ETF_NIL};
     hm_term tail = {nil, sizeof nil};

@@ -5,8 +5,8 @@
 #include "etf/tags.h"
 #include "etf/utf8.h"
 
-/* uthash may fail to grow: the entry is then not in the table, and says so itself. Its own hash function (Jenkins) falls
- * through cases in a way that clang warns of; FNV-1a suits texts of 20 bytes. */
+/* uthash may fail to grow: the entry is then not in the table, and says so itself. Its own hash function
+ * (Jenkins) falls through cases in a way that clang warns of; FNV-1a suits texts of 20 bytes. */
 static unsigned hash_text(const void *text, size_t size) {
     const uint8_t *at = text;
     unsigned hash = 2166136261u;
@@ -20,7 +20,8 @@ static unsigned hash_text(const void *text, size_t size) {
 #define uthash_nonfatal_oom(entry) ((entry)->refused = true)
 #include <uthash.h>
 
-/* `encoded` holds the atom in external format and a NUL, so that one block is both the text and its encoding. */
+/* `encoded` holds the atom in external format and a NUL, so that one block is both the text and its encoding.
+ */
 struct hm_node_name {
     UT_hash_handle hh;
     bool refused;

@@ -64,8 +64,10 @@ bool number_parse_old_float(const uint8_t text[31], double *value) {
     return number_parse_float((const char *)text + start, size - start, value);
 }
 
-/* io_lib_format:insert_decimal: the digits stand for 0.DIGITS * 10^place; decimal or scientific, whichever is shorter. */
-static size_t place_decimal_point(const char *digits, int count, int place, double value, bool elixir, char *out) {
+/* io_lib_format:insert_decimal: the digits stand for 0.DIGITS * 10^place; decimal or scientific, whichever is
+ * shorter. */
+static size_t place_decimal_point(const char *digits, int count, int place, double value, bool elixir,
+                                  char *out) {
     int exponent_cost = snprintf(NULL, 0, "%d", place - 1) + 1 + (count == 1 ? 2 : 1);
     char *p = out;
     if (place > 0 && place < count)
@@ -78,7 +80,8 @@ static size_t place_decimal_point(const char *digits, int count, int place, doub
             *p++ = '0';
         return (size_t)(p + sprintf(p, "%s", digits) - out);
     }
-    bool decimal = elixir ? place <= 16 : place - count + 2 <= exponent_cost && fabs(value) < 9007199254740992.0;
+    bool decimal =
+        elixir ? place <= 16 : place - count + 2 <= exponent_cost && fabs(value) < 9007199254740992.0;
     if (place > 0 && decimal) {
         p += sprintf(p, "%s", digits);
         for (int i = count; i < place; i++)
@@ -96,7 +99,8 @@ size_t number_print_float(double value, bool elixir, char out[NUMBER_FLOAT_TEXT]
     }
     if (value == 0)
         return (size_t)(p + sprintf(p, "0.0") - out);
-    /* 15 digits survive any round trip, so that a shorter text shows in them as zeros at the end; not so for denormals */
+    /* 15 digits survive any round trip, so that a shorter text shows in them as zeros at the end; not so for
+     * denormals */
     char text[40], digits[24];
     for (int precision = value < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision - 1, value);
@@ -140,7 +144,8 @@ int number_compare_integer_float(const struct integer *a, double b) {
     fraction = modf(fabs(b), &whole);
     uint8_t digits[136] = {0};
     int exponent;
-    uint64_t mantissa = (uint64_t)ldexp(frexp(whole, &exponent), 53); /* whole = mantissa * 2^(exponent - 53) */
+    uint64_t mantissa =
+        (uint64_t)ldexp(frexp(whole, &exponent), 53); /* whole = mantissa * 2^(exponent - 53) */
     int shift = exponent - 53;
     if (shift < 0) {
         mantissa >>= -shift > 63 ? 63 : -shift; /* exact: whole has no fraction */

@@ -164,7 +164,8 @@ static bool parse_list(struct parser *p) {
     return true;
 }
 
-/* A key that stands twice: the shells take the last; here it is a mistake, and the BEAM would drop the connection. */
+/* A key that stands twice: the shells take the last; here it is a mistake, and the BEAM would drop the
+ * connection. */
 static bool refuse_duplicates(struct parser *p, struct build_mark mark) {
     hm_term key;
     char *text;
@@ -366,7 +367,8 @@ static bool parse_elixir(struct parser *p) {
         if (word_is(word, "nil") || word_is(word, "true") || word_is(word, "false"))
             return put_atom(p, word, start);
         p->at = start;
-        return parse_fail(p, "a variable is no term (an atom is :%.*s)", word.size > 40 ? 40 : (int)word.size, start);
+        return parse_fail(p, "a variable is no term (an atom is :%.*s)", word.size > 40 ? 40 : (int)word.size,
+                          start);
     }
     return parse_fail_expected(p, "a term");
 }
@@ -417,7 +419,8 @@ static int parse_text_as(struct parser *p, const char *text, bool elixir, hm_bui
 }
 
 /* Public functions of term.h are defined where their work is done: api would only call through. */
-HM_API int hm_term_parse(const char *text, enum hm_syntax syntax, hm_build *build, char *error, size_t capacity) {
+HM_API int hm_term_parse(const char *text, enum hm_syntax syntax, hm_build *build, char *error,
+                         size_t capacity) {
     struct parser first, second;
     const struct parser *said = &first;
     int result = build_sticky_error(build);

@@ -1,9 +1,9 @@
 /*
  * etf/parse: text to terms; behind hm_term_parse.
  *
- * parse.c has the terms, parse_words.c what they are made of (errors, quoted text, numbers), parse_bits.c <<...>>.
- * The text comes from a person: messages name the place, and say what was expected there. It may also come from a stranger:
- * nesting and the size of numbers are limited. Never called for bytes from a peer.
+ * parse.c has the terms, parse_words.c what they are made of (errors, quoted text, numbers), parse_bits.c
+ * <<...>>. The text comes from a person: messages name the place, and say what was expected there. It may
+ * also come from a stranger: nesting and the size of numbers are limited. Never called for bytes from a peer.
  * Functions return false after parse_fail (or without memory: `error`), and everything then unwinds.
  */
 #ifndef HM_ETF_PARSE_H
@@ -42,12 +42,14 @@ enum parse_quoted {
 static inline struct bytes parse_collected(const struct writer *out) {
     return bytes_of(out->at ? out->at : (const uint8_t *)"", out->size);
 }
-/* Text in quotes, at the opening one. The result is in `out` (which the caller has initialized), UTF-8 but for such bytes. */
+/* Text in quotes, at the opening one. The result is in `out` (which the caller has initialized), UTF-8 but
+ * for such bytes. */
 bool parse_quoted(struct parser *p, enum parse_quoted kind, struct writer *out);
 /* The character after $ or ?, escaped or not. */
 bool parse_character(struct parser *p, uint32_t *character);
 
-/* A number at its sign or first digit: an integer (magnitude malloc'ed, little endian, no leading zeros) or a float. */
+/* A number at its sign or first digit: an integer (magnitude malloc'ed, little endian, no leading zeros) or a
+ * float. */
 struct parse_number {
     bool is_float, negative;
     double value;

@@ -7,8 +7,8 @@
 #include "etf/words.h"
 
 /*
- * <<1, 2:3, "text", "text"/utf8>> and <<1, 2::size(3), "text">>: integers of 1 to 64 bits and texts. The segments of floats
- * and the types little, signed, unit are for programs, not for what people type.
+ * <<1, 2:3, "text", "text"/utf8>> and <<1, 2::size(3), "text">>: integers of 1 to 64 bits and texts. The
+ * segments of floats and the types little, signed, unit are for programs, not for what people type.
  */
 struct bits {
     struct writer bytes;

@@ -103,7 +103,8 @@ static bool parse_code(struct parser *p, unsigned base, int min, int max, uint32
     *code = 0;
     int count = 0;
     for (; count < max && is_hex(*p->at); count++, p->at++) {
-        unsigned digit = words_is_digit(*p->at) ? (unsigned)(*p->at - '0') : (unsigned)((*p->at | 0x20) - 'a' + 10);
+        unsigned digit =
+            words_is_digit(*p->at) ? (unsigned)(*p->at - '0') : (unsigned)((*p->at | 0x20) - 'a' + 10);
         if (digit >= base)
             break;
         *code = *code * base + digit;
@@ -187,7 +188,8 @@ bool parse_quoted(struct parser *p, enum parse_quoted kind, struct writer *out) 
     char quote = *p->at++;
     while (*p->at != quote) {
         const char *plain = p->at;
-        while (*p->at && *p->at != quote && *p->at != '\\' && !(p->elixir && p->at[0] == '#' && p->at[1] == '{'))
+        while (*p->at && *p->at != quote && *p->at != '\\' &&
+               !(p->elixir && p->at[0] == '#' && p->at[1] == '{'))
             p->at++;
         writer_put(out, plain, (size_t)(p->at - plain));
         if (!*p->at) {
@@ -235,7 +237,8 @@ static bool collect_digits(struct parser *p, unsigned base, struct writer *out) 
     return !out->error || parse_fail_memory(p);
 }
 
-static bool parse_fraction(struct parser *p, struct writer *digits, struct parse_number *number, const char *start) {
+static bool parse_fraction(struct parser *p, struct writer *digits, struct parse_number *number,
+                           const char *start) {
     writer_u8(digits, (uint8_t)*p->at++);
     if (!collect_digits(p, 10, digits))
         return false;
@@ -261,7 +264,8 @@ static bool parse_fraction(struct parser *p, struct writer *digits, struct parse
 
 static bool parse_integer(struct parser *p, unsigned base, struct writer *digits, struct parse_number *number,
                           const char *start) {
-    int error = number_parse_digits((const char *)digits->at, digits->size, base, &number->digits, &number->size);
+    int error =
+        number_parse_digits((const char *)digits->at, digits->size, base, &number->digits, &number->size);
     if (error == HM_ENOMEM)
         return parse_fail_memory(p);
     if (error) {
@@ -321,7 +325,8 @@ bool parse_uint(struct parser *p, uint64_t max, uint64_t *value) {
         *value = *value * 10 + (uint64_t)(*p->at - '0');
         if (*value > max) {
             p->at = start;
-            return parse_fail(p, "this number is at most %llu, so there is a mistake", (unsigned long long)max);
+            return parse_fail(p, "this number is at most %llu, so there is a mistake",
+                              (unsigned long long)max);
         }
     }
     return true;

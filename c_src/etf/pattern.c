@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 _Noreturn void pattern_abort(const struct pattern *pattern, const char *expected) {
-    fprintf(stderr, "hermod: bad pattern \"%s\": expected %s at \"%s\"\n", pattern->whole, expected, pattern->at);
+    fprintf(stderr, "hermod: bad pattern \"%s\": expected %s at \"%s\"\n", pattern->whole, expected,
+            pattern->at);
     abort();
 }
 
@@ -90,7 +91,8 @@ int64_t pattern_integer(struct pattern *pattern, bool *is_float, struct bytes *t
         end++;
         while (pattern_is_digit(*end))
             end++;
-        if ((*end == 'e' || *end == 'E') && (pattern_is_digit(end[1]) || (end[1] && pattern_is_digit(end[2])))) {
+        if ((*end == 'e' || *end == 'E') &&
+            (pattern_is_digit(end[1]) || (end[1] && pattern_is_digit(end[2])))) {
             end += 2;
             while (pattern_is_digit(*end))
                 end++;

@@ -1,9 +1,9 @@
 /*
  * etf/pattern: the words of the patterns of hm_match and hm_put_format.
  *
- * A pattern is the program's own text, read afresh on each use: cutting it into words is a few comparisons of bytes, and
- * so there is nothing to compile, to keep or to free. What is not well formed aborts with a line on standard error, as an
- * assertion: such a pattern can't work ever. Owns nothing, any thread.
+ * A pattern is the program's own text, read afresh on each use: cutting it into words is a few comparisons of
+ * bytes, and so there is nothing to compile, to keep or to free. What is not well formed aborts with a line
+ * on standard error, as an assertion: such a pattern can't work ever. Owns nothing, any thread.
  */
 #ifndef HM_ETF_PATTERN_H
 #define HM_ETF_PATTERN_H

@@ -306,16 +306,17 @@ static void print_tuple(struct printer *p, hm_term term) {
     print_string(p, "}");
 }
 
-/* A proper list of characters: in Erlang of Latin-1 (as a shell without +pc unicode: [1000] is rarely text), in Elixir
- * of ASCII. */
+/* A proper list of characters: in Erlang of Latin-1 (as a shell without +pc unicode: [1000] is rarely text),
+ * in Elixir of ASCII. */
 static bool is_charlist(const struct printer *p, hm_term term) {
     struct hm_list list;
     hm_term element;
     hm_list_begin(term, &list);
     for (size_t n = 0; hm_list_next(&list, &element); n++) {
         int64_t c;
-        if (element.bytes[0] > ETF_INTEGER || element.bytes[0] < ETF_SMALL_INTEGER || !hm_get_int64(element, &c) ||
-            c < 0 || c > (p->syntax == HM_SYNTAX_ELIXIR ? 0x7E : 0xFF) || !is_text_character(p->syntax, (uint32_t)c))
+        if (element.bytes[0] > ETF_INTEGER || element.bytes[0] < ETF_SMALL_INTEGER ||
+            !hm_get_int64(element, &c) || c < 0 || c > (p->syntax == HM_SYNTAX_ELIXIR ? 0x7E : 0xFF) ||
+            !is_text_character(p->syntax, (uint32_t)c))
             return false;
         if (p->limit && n > p->limit)
             return true;

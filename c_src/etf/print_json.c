@@ -1,8 +1,9 @@
 /*
- * Terms as JSON (RFC 8259), for scripts that call Erlang nodes: what JSON can say, and for the rest something readable.
+ * Terms as JSON (RFC 8259), for scripts that call Erlang nodes: what JSON can say, and for the rest something
+ * readable.
  *
  *   true false nil null    true false null null        other atoms        "text"
- *   numbers                numbers, of any size        over 8 KiB         "16#..." (decimal would take minutes)
+ *   numbers                numbers, of any size        over 8 KiB         "16#..." (decimal takes too long)
  *   binaries of text       "text"                      other binaries     [1, 255]
  *   tuples, lists          arrays                      [a | b]            {"list":["a"],"tail":"b"}
  *   maps                   objects; keys that are no atoms or text are printed in Erlang's syntax

@@ -1,8 +1,9 @@
 /*
  * The reading functions of <hermod/term.h>, over etf/view.
  *
- * Public functions are defined here and not in api/: api would only call through, and these are called for every message.
- * A term of size 0 (an empty builder's, a zeroed struct) is no term of any type: every function answers false or -1.
+ * Public functions are defined here and not in api/: api would only call through, and these are called for
+ * every message. A term of size 0 (an empty builder's, a zeroed struct) is no term of any type: every
+ * function answers false or -1.
  */
 #include "etf/number.h"
 #include "etf/utf8.h"
@@ -152,7 +153,8 @@ static bool put_text_leaf(struct text_out *out, hm_term term) {
     }
     if (hm_get_binary(term, &binary, &size))
         return put_text(out, binary, size);
-    return hm_get_uint64(term, &character) && character <= 0x10FFFF && put_character(out, (uint32_t)character);
+    return hm_get_uint64(term, &character) && character <= 0x10FFFF &&
+           put_character(out, (uint32_t)character);
 }
 
 HM_API bool hm_get_text(hm_term term, char *buffer, size_t capacity, size_t *size) {
@@ -203,7 +205,8 @@ HM_API bool hm_tuple_elements(hm_term term, unsigned arity, hm_term elements[]) 
 
 /* ---- lists ---- */
 
-/* Steps into `rest` while no elements are left and it goes on: a list may come in pieces, although the BEAM sends none. */
+/* Steps into `rest` while no elements are left and it goes on: a list may come in pieces, although the BEAM
+ * sends none. */
 static void enter_list(struct hm_list *list) {
     while (!list->left && list->rest.size) {
         const uint8_t *at = list->rest.bytes;

@@ -1,7 +1,8 @@
 /*
  * etf/tags: the tag bytes of the external term format (erl_ext_dist in the OTP documentation).
  *
- * Our own list, so that headers of this folder need not include ei.h; it has RECORD_EXT of OTP 29, which no ei knows.
+ * Our own list, so that headers of this folder need not include ei.h; it has RECORD_EXT of OTP 29, which no
+ * ei knows.
  */
 #ifndef HM_ETF_TAGS_H
 #define HM_ETF_TAGS_H

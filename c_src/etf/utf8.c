@@ -26,10 +26,11 @@ unsigned utf8_next(const uint8_t *at, const uint8_t *end, uint32_t *character) {
         *character = c;
         return 3;
     }
-    if (first > 0xF4 || left < 4 || (at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80 || (at[3] & 0xC0) != 0x80)
+    if (first > 0xF4 || left < 4 || (at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80 ||
+        (at[3] & 0xC0) != 0x80)
         return 0;
-    uint32_t c = (uint32_t)(first & 0x07) << 18 | (uint32_t)(at[1] & 0x3F) << 12 | (uint32_t)(at[2] & 0x3F) << 6 |
-                 (at[3] & 0x3F);
+    uint32_t c = (uint32_t)(first & 0x07) << 18 | (uint32_t)(at[1] & 0x3F) << 12 |
+                 (uint32_t)(at[2] & 0x3F) << 6 | (at[3] & 0x3F);
     if (c < 0x10000 || c > 0x10FFFF)
         return 0;
     *character = c;
@@ -100,7 +101,8 @@ bool utf8_is_printable(uint32_t c) {
         return false; /* tags, private planes */
     if ((c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F))
         return false; /* zero width, line separators, direction marks */
-    if (c == 0x61C || c == 0x180E || c == 0xFEFF || (c >= 0xFFF0 && c <= 0xFFFB) || (c >= 0xFDD0 && c <= 0xFDEF))
+    if (c == 0x61C || c == 0x180E || c == 0xFEFF || (c >= 0xFFF0 && c <= 0xFFFB) ||
+        (c >= 0xFDD0 && c <= 0xFDEF))
         return false;
     return true;
 }

@@ -1,5 +1,6 @@
 /*
- * etf/utf8: strict UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF), as the BEAM takes it.
+ * etf/utf8: strict UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF), as the BEAM
+ * takes it.
  *
  * Pure functions over borrowed bytes; they can't leave the range. Any thread.
  */
@@ -17,7 +18,8 @@ bool utf8_valid(const uint8_t *at, size_t size, size_t *characters);
 /* 1..4 bytes; 0 when the number is no character (surrogates, too large). */
 unsigned utf8_put(uint32_t character, char out[4]);
 
-/* May go to a terminal as it is: no control characters, none that turn the direction of writing or are invisible. */
+/* May go to a terminal as it is: no control characters, none that turn the direction of writing or are
+ * invisible. */
 bool utf8_is_printable(uint32_t character);
 
 #endif

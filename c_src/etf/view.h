@@ -1,11 +1,11 @@
 /*
  * etf/view: reading checked terms in place; behind the reading functions of <hermod/term.h>.
  *
- * The bytes are checked (etf/check) or built (etf/build): nothing here looks for the end of the buffer, and nothing here
- * may be called on bytes from a peer before that. Pure, allocates nothing, any thread.
+ * The bytes are checked (etf/check) or built (etf/build): nothing here looks for the end of the buffer, and
+ * nothing here may be called on bytes from a peer before that. Pure, allocates nothing, any thread.
  *
- * ei_skip_term and ei_decode_* are not used for this: they are recursive, know no RECORD_EXT, and copy atoms and pids
- * into kilobytes.
+ * ei_skip_term and ei_decode_* are not used for this: they are recursive, know no RECORD_EXT, and copy atoms
+ * and pids into kilobytes.
  */
 #ifndef HM_ETF_VIEW_H
 #define HM_ETF_VIEW_H
@@ -26,8 +26,8 @@ struct bytes view_atom(const uint8_t *at, bool *latin1);
 /* The same as UTF-8; Latin-1 is converted into `room`. */
 struct bytes view_atom_utf8(const uint8_t *at, char room[2 * 255]);
 
-/* An integer of any encoding: its magnitude, little endian, without leading zeros (0 has no digits, is not negative).
- * digits may point into `small`: do not copy the struct. */
+/* An integer of any encoding: its magnitude, little endian, without leading zeros (0 has no digits, is not
+ * negative). digits may point into `small`: do not copy the struct. */
 struct integer {
     bool negative;
     size_t size;
@@ -41,7 +41,8 @@ bool view_float(const uint8_t *at, double *value);
 /* Binaries and bitstrings: the bits of the last byte, 1..8, or 0 when there are no bytes. */
 bool view_bits(const uint8_t *at, struct bytes *bytes, unsigned *last_bits);
 
-/* Pid, port or reference, taken apart. Ports put the id into words[0] (low) and words[1]; pids id and serial. */
+/* Pid, port or reference, taken apart. Ports put the id into words[0] (low) and words[1]; pids id
+ * and serial. */
 struct id {
     const uint8_t *node; /* an atom */
     uint32_t creation;

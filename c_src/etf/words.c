@@ -9,9 +9,9 @@ static bool all_inner(struct bytes text) {
 
 bool words_is_erlang_atom(struct bytes text) {
     static const char *const reserved[] = {
-        "after", "and",  "andalso", "band", "begin", "bnot", "bor",    "bsl",     "bsr", "bxor", "case", "catch", "cond", "div",
-        "else",  "end",  "fun",     "if",   "let",   "maybe", "not",   "of",      "or",  "orelse", "receive", "rem", "try",
-        "when",  "xor",
+        "after", "and",   "andalso", "band",   "begin",   "bnot", "bor", "bsl",  "bsr", "bxor",
+        "case",  "catch", "cond",    "div",    "else",    "end",  "fun", "if",   "let", "maybe",
+        "not",   "of",    "or",      "orelse", "receive", "rem",  "try", "when", "xor",
     };
     if (!text.size || !words_is_lower((char)text.at[0]) || !all_inner(text))
         return false;
@@ -22,7 +22,8 @@ bool words_is_erlang_atom(struct bytes text) {
 }
 
 bool words_is_elixir_key(struct bytes text) {
-    if (!text.size || !(words_is_lower((char)text.at[0]) || words_is_upper((char)text.at[0]) || text.at[0] == '_'))
+    if (!text.size ||
+        !(words_is_lower((char)text.at[0]) || words_is_upper((char)text.at[0]) || text.at[0] == '_'))
         return false;
     char last = (char)text.at[text.size - 1];
     if (last == '?' || last == '!')
@@ -58,9 +59,9 @@ bool words_is_elixir_alias(struct bytes text, struct bytes *alias) {
 size_t words_operator_size(struct bytes text) {
     /* longer ones before those that they begin with */
     static const char *const operators[] = {
-        "===", "!==", "...", "<<<", ">>>", "|||", "&&&", "^^^", "+++", "---", "~>>", "<<~", "<~>", "==", "!=", "=~", "<=",
-        ">=",  "&&",  "||",  "++",  "--",  "..",  "<>",  "|>",  "<-",  "->",  "::",  "\\\\", "+",  "-",  "*",  "/",  "<",
-        ">",   "!",   "=",   "&",   "|",   "^",   "@",   ".",
+        "===",  "!==", "...", "<<<", ">>>", "|||", "&&&", "^^^", "+++", "---", "~>>", "<<~", "<~>", "==",
+        "!=",   "=~",  "<=",  ">=",  "&&",  "||",  "++",  "--",  "..",  "<>",  "|>",  "<-",  "->",  "::",
+        "\\\\", "+",   "-",   "*",   "/",   "<",   ">",   "!",   "=",   "&",   "|",   "^",   "@",   ".",
     };
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
         size_t size = strlen(operators[i]);

@@ -1,5 +1,6 @@
 /*
- * etf/words: which texts are names without quotes in Erlang and Elixir; what print writes bare and parse reads bare.
+ * etf/words: which texts are names without quotes in Erlang and Elixir; what print writes bare and parse
+ * reads bare.
  *
  * Pure functions over borrowed bytes. Any thread.
  */

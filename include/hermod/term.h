@@ -1,13 +1,14 @@
 /*
  * Terms: read, match, build, print and parse Erlang terms.
  *
- * A term is what the external term format says it is (erl_ext_dist in the OTP documentation), one encoded term
- * without the version byte 131. Terms arrive checked: every length, depth and tag in them has been verified once
- * when they entered the node, so the functions here need no error handling for broken bytes, only for a shape that
- * is not the expected one: they answer false, -1 or HM_EBADTERM and touch no result.
+ * A term is what the external term format says it is (erl_ext_dist in the OTP documentation), one encoded
+ * term without the version byte 131. Terms arrive checked: every length, depth and tag in them has been
+ * verified once when they entered the node, so the functions here need no error handling for broken bytes,
+ * only for a shape that is not the expected one: they answer false, -1 or HM_EBADTERM and touch no result.
  *
- * An hm_term borrows its bytes: it lives as long as the message or builder it was taken from. To keep one longer,
- * copy it (hm_term_copy). Everything here may be used from any thread; one builder by one thread at a time.
+ * An hm_term borrows its bytes: it lives as long as the message or builder it was taken from. To keep one
+ * longer, copy it (hm_term_copy). Everything here may be used from any thread; one builder by one thread at a
+ * time.
  */
 #ifndef HERMOD_TERM_H
 #define HERMOD_TERM_H
@@ -55,8 +56,8 @@ enum hm_type {
 /* A node name, interned by the node that it was read through; compare by pointer. Opaque. */
 typedef struct hm_node_name hm_node_name;
 
-/* Process identifier, reference. Plain values: copy them freely. Valid as long as the hm_node lives that they came
- * from. A pid with node == NULL is no pid (HM_NO_PID). */
+/* Process identifier, reference. Plain values: copy them freely. Valid as long as the hm_node lives that they
+ * came from. A pid with node == NULL is no pid (HM_NO_PID). */
 typedef struct hm_pid {
     const hm_node_name *node;
     uint32_t id, serial, creation;
@@ -76,11 +77,11 @@ HM_API bool hm_ref_equal(const hm_ref *a, const hm_ref *b);
 /* The name of a node, "a@host". Lends until the node ends. */
 HM_API const char *hm_node_name_text(const hm_node_name *name);
 
-/* ---- check ------------------------------------------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------------------------------------- */
 
-/* The deepest nesting that hm_term_check can be told to accept. What reads nested terms (compare, print, ...) recurses
- * at most that deep, some 200 bytes of stack for each level. */
-enum { HM_DEPTH_MAX = 8192 };
+/* The deepest nesting that hm_term_check can be told to accept. What reads nested terms (compare, print, ...)
+ * recurses at most that deep, some 500 bytes of stack for each level. */
+enum { HM_DEPTH_MAX = 4096 };
 
 /* Limits for bytes from a stranger; a field of 0 means the default in the comment. */
 struct hm_check_limits {
@@ -88,26 +89,28 @@ struct hm_check_limits {
     uint32_t terms; /* how many terms in all, default 64 Mi */
 };
 
-/* Checks that the first bytes of `bytes` are one well-formed term (a leading version byte 131 is skipped) and makes
- * `out` borrow it. limits may be NULL. Bytes after the term are left alone unless `whole`, which makes them an error.
- * HM_EBADTERM, or HM_ELIMIT when it is too deep or has too many terms. Iterative: depth costs no stack. */
+/* Checks that the first bytes of `bytes` are one well-formed term (a leading version byte 131 is skipped) and
+ * makes `out` borrow it. limits may be NULL. Bytes after the term are left alone unless `whole`, which makes
+ * them an error. HM_EBADTERM, or HM_ELIMIT when it is too deep or has too many terms. Iterative: depth costs
+ * no stack. */
 HM_API int hm_term_check(const void *bytes, size_t size, bool whole, const struct hm_check_limits *limits,
                          hm_term *out);
 
-/* ---- read -------------------------------------------------------------------------------------------------- */
+/* ---- read --------------------------------------------------------------------------------------------- */
 
 HM_API enum hm_type hm_term_type(hm_term term);
 HM_API bool hm_is_atom(hm_term term, const char *text);
-/* An atom's text. Borrows from the term. false for other terms, and for the rare Latin-1 encoded atom with characters
- * above 127 (old peers, not OTP 25+): hm_get_text converts those. */
+/* An atom's text. Borrows from the term. false for other terms, and for the rare Latin-1 encoded atom with
+ * characters above 127 (old peers, not OTP 25+): hm_get_text converts those. */
 HM_API bool hm_get_atom(hm_term term, struct hm_text *text);
 HM_API bool hm_get_int64(hm_term term, int64_t *value);
 HM_API bool hm_get_uint64(hm_term term, uint64_t *value);
 HM_API bool hm_get_double(hm_term term, double *value); /* integers are converted */
 HM_API bool hm_get_bool(hm_term term, bool *value);     /* the atoms true and false */
 HM_API bool hm_get_binary(hm_term term, const void **bytes, size_t *size);
-/* Text in any of its usual shapes: binary, atom, charlist, iolist of these. Copies UTF-8 into buffer (NUL is appended,
- * not counted in *size). false when it is no text, is not valid UTF-8, or does not fit into capacity bytes. */
+/* Text in any of its usual shapes: binary, atom, charlist, iolist of these. Copies UTF-8 into buffer (NUL is
+ * appended, not counted in *size). false when it is no text, is not valid UTF-8, or does not fit into
+ * capacity bytes. */
 HM_API bool hm_get_text(hm_term term, char *buffer, size_t capacity, size_t *size);
 
 /* Number of elements, or -1 for other terms. */
@@ -140,12 +143,12 @@ HM_API long hm_map_size(hm_term term);
 HM_API bool hm_map_get(hm_term term, hm_term key, hm_term *value);
 HM_API bool hm_map_get_atom(hm_term term, const char *key, hm_term *value);
 
-/* =:= : the same term, whatever encoding its parts have. */
+/* =:= : the same term, whatever encoding its parts have. 0.0 and -0.0 differ, as since OTP 27. */
 HM_API bool hm_term_equal(hm_term a, hm_term b);
 /* Erlang term order: number < atom < reference < fun < port < pid < tuple < map < nil < list < bitstring.
  * Integers and floats compare by value, as < does. */
 HM_API int hm_term_compare(hm_term a, hm_term b);
-/* A hash that agrees with hm_term_equal. */
+/* A hash that agrees with hm_term_equal; the same on every machine, and no secret goes into it. */
 HM_API uint64_t hm_term_hash(hm_term term);
 /* A copy in memory of its own; free(copy.bytes) ends it: free((void *)copy.bytes). */
 HM_API int hm_term_copy(hm_term term, hm_term *copy);
@@ -156,21 +159,29 @@ HM_API int hm_term_copy(hm_term term, hm_term *copy);
  *     struct hm_text nick; hm_term message;
  *     if (hm_match(request, "{say, ~b, ~t}", &nick, &message)) ...
  *
- * Atoms, integers, "text" (a binary in patterns: <<"text">> may be written too), tuples, lists with [A | B], and:
+ * Atoms, numbers, "text" (a binary in patterns: <<"text">> may be written too), tuples, lists with [A | B],
+ * and:
  *     _   anything                          ~t  anything            hm_term *
  *     ~a  an atom      struct hm_text *     ~b  a binary            struct hm_text *
  *     ~i  an integer   int64_t *            ~u  an integer >= 0     uint64_t *
  *     ~f  a number     double *
- * All or nothing in the answer, not in the results: on false they may have been written. The pattern is the program's
- * own text and trusted; a pattern that is not well formed aborts the program, since it can match nothing ever.
+ * A tail B matches what stands behind the last element: [], or the tail of an improper list such as
+ * [alias | Ref]. The rest of a list that has more elements is no term in the external format and matches only
+ * `_`. ~a takes no Latin-1 encoded atom (see hm_get_atom).
+ * All or nothing in the answer, not in the results: on false they may have been written. The pattern is the
+ * program's own text and trusted; a pattern that is not well formed aborts the program, since it can match
+ * nothing.
  */
 HM_API bool hm_match(hm_term term, const char *pattern, ...);
 
-/* ---- build ------------------------------------------------------------------------------------------------- */
+/* ---- build -------------------------------------------------------------------------------------------- */
 
 /*
- * A builder writes terms one after the other in the order of the external format: a header says how many elements
- * follow. An error (no memory, wrong argument) sticks: check once, at the end, with hm_build_error.
+ * A builder writes terms one after the other in the order of the external format: a header says how many
+ * elements follow. An error (no memory, wrong argument, over 2 GiB) sticks: check once, at the end, with
+ * hm_build_error. Headers that ask for more or fewer terms than were put are such an error at the end
+ * (HM_EINVAL): they would cost the connection. The keys of a map must differ, for the same reason; that is
+ * not checked.
  */
 typedef struct hm_build hm_build;
 
@@ -178,7 +189,8 @@ HM_API hm_build *hm_build_new(void); /* NULL without memory */
 HM_API void hm_build_free(hm_build *build);
 HM_API void hm_build_reset(hm_build *build); /* empty again, keeps its memory */
 HM_API int hm_build_error(const hm_build *build);
-/* What was written, as one term. Lends until the builder is changed. An empty or failed builder gives size 0. */
+/* What was written, as one term. Lends until the builder is changed. An empty or failed builder gives
+ * size 0. */
 HM_API hm_term hm_build_term(const hm_build *build);
 
 HM_API void hm_put_atom(hm_build *build, const char *text); /* UTF-8, at most 255 characters */
@@ -192,7 +204,8 @@ HM_API void hm_put_text(hm_build *build, const char *text);     /* a binary, as 
 HM_API void hm_put_charlist(hm_build *build, const char *text); /* UTF-8 in, a list of code points out */
 HM_API void hm_put_tuple(hm_build *build, uint32_t arity);      /* arity terms follow */
 HM_API void hm_put_nil(hm_build *build);
-/* length terms follow and then the tail, as a rule hm_put_nil. length 0 writes nothing: only the nil follows. */
+/* length terms follow and then the tail, as a rule hm_put_nil. length 0 writes nothing: only the nil
+ * follows. */
 HM_API void hm_put_list(hm_build *build, uint32_t length);
 HM_API void hm_put_map(hm_build *build, uint32_t size); /* size keys, each followed by its value */
 HM_API void hm_put_pid(hm_build *build, hm_pid pid);
@@ -215,24 +228,32 @@ HM_API void hm_put_list_end(hm_build *build, size_t begin, uint32_t length);
 HM_API void hm_put_format(hm_build *build, const char *pattern, ...);
 HM_API void hm_put_vformat(hm_build *build, const char *pattern, __builtin_va_list arguments);
 
-/* ---- text -------------------------------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------------------------------------- */
 
 enum hm_syntax {
     HM_SYNTAX_ERLANG, /* {connect,<<"john">>} */
     HM_SYNTAX_ELIXIR, /* {:connect, "john"} */
-    HM_SYNTAX_JSON,   /* what JSON can say: atoms and binaries as strings, tuples and lists as arrays, maps as objects */
+    HM_SYNTAX_JSON,   /* what JSON can say: atoms and binaries as strings, tuples and lists as arrays, maps as
+                         objects */
     HM_SYNTAX_ANY,    /* parsing only: Erlang or Elixir, whichever the text can only be */
 };
 
-/* Prints a term as the shell of that language would (`~p` without line breaks, `inspect`), everything that is not
- * printable escaped, so it may go to a terminal or a log. At most limit bytes (0: no limit), then "...".
+/* Prints a term as the shell of that language would (`~p` without line breaks, `inspect`), everything that is
+ * not printable escaped, so it may go to a terminal or a log. At most limit bytes (0: no limit), then "...".
+ * Pids are <a@host.Id.Serial> and #PID<a@host.Id.Serial>, since the number that a shell has for a node says
+ * nothing elsewhere. Integers over 8 KiB are hexadecimal. In JSON nil and null are null, true and false
+ * themselves; a binary that is no text is an array of its bytes, [a | b] is {"list":["a"],"tail":"b"}, and
+ * keys that are no text and all that JSON lacks are strings in Erlang's syntax.
  * On success *text is malloc'ed and terminated; the caller frees it. */
 HM_API int hm_term_print(hm_term term, enum hm_syntax syntax, size_t limit, char **text);
 
-/* Parses one term in text form and appends it to the builder. On HM_ESYNTAX a message for humans that names the
- * place ("expected , or } at column 12") is stored into error (capacity bytes, terminated) and the builder is unchanged.
- * Pids and references cannot be parsed, except <"a@host".Id.Serial.Creation>, which hm_term_print does not write. */
-HM_API int hm_term_parse(const char *text, enum hm_syntax syntax, hm_build *build, char *error, size_t capacity);
+/* Parses one term in text form and appends it to the builder. "text" is a list of characters in Erlang and a
+ * binary in Elixir; where HM_SYNTAX_ANY leaves a choice it is Erlang's. A map that has a key twice is
+ * refused. On HM_ESYNTAX a message for humans that names the place ("expected , or } at column 12") is stored
+ * into error (capacity bytes, terminated) and the builder is unchanged. Pids and references cannot be parsed,
+ * except <"a@host".Id.Serial.Creation>, which hm_term_print does not write. */
+HM_API int hm_term_parse(const char *text, enum hm_syntax syntax, hm_build *build, char *error,
+                         size_t capacity);
 
 #ifdef __cplusplus
 }

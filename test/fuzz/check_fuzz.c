@@ -1,5 +1,6 @@
 /* layer: etf */
-/* What check lets pass can be read by everything, ei included, and what is built again from its text is the same. */
+/* What check lets pass can be read by everything, ei included, and what is built again from its text is the
+ * same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,8 @@ static void print_and_parse(hm_term term) {
         hm_build *build = hm_build_new();
         char error[200];
         if (hm_term_print(term, (enum hm_syntax)syntax, 0, &text) == 0) {
-            /* ids and closures have text that says less than they do; -0.0 and the like come back as they were */
+            /* ids and closures have text that says less than they do; -0.0 and the like come back as they
+             * were */
             if (hm_term_parse(text, (enum hm_syntax)syntax, build, error, sizeof error) == 0)
                 require(hm_term_equal(hm_build_term(build), term) &&
                         hm_term_hash(hm_build_term(build)) == hm_term_hash(term));

@@ -24,8 +24,8 @@ static uint8_t *read_file(const char *path, size_t extra, size_t *size) {
     return bytes;
 }
 
-size_t golden_each(const char *prefix, const char *suffix, void (*callback)(const struct golden *golden, void *context),
-                   void *context) {
+size_t golden_each(const char *prefix, const char *suffix,
+                   void (*callback)(const struct golden *golden, void *context), void *context) {
     char pattern[300];
     glob_t found;
     snprintf(pattern, sizeof pattern, "test/golden/*/%s*%s", prefix, suffix);

@@ -1,5 +1,6 @@
 /*
- * Golden bytes: the files test/golden/RELEASE/PREFIX*SUFFIX, recorded from real nodes. Tests run at the top of the tree.
+ * Golden bytes: the files test/golden/RELEASE/PREFIX*SUFFIX, recorded from real nodes. Tests run at the top
+ * of the tree.
  */
 #ifndef TEST_SUPPORT_GOLDEN_H
 #define TEST_SUPPORT_GOLDEN_H
@@ -15,8 +16,8 @@ struct golden {
 };
 
 /* Calls back for each of them; fails the test when there is none. Returns how many. */
-size_t golden_each(const char *prefix, const char *suffix, void (*callback)(const struct golden *golden, void *context),
-                   void *context);
+size_t golden_each(const char *prefix, const char *suffix,
+                   void (*callback)(const struct golden *golden, void *context), void *context);
 /* The file beside, with another suffix: its text, malloc'ed and terminated, or NULL. */
 char *golden_text_beside(const struct golden *golden, const char *suffix);
 

@@ -45,9 +45,17 @@ static void builds_each_kind(void **state) {
 }
 
 static void builds_integers(void **state) {
-    static const struct { int64_t value; const char *text; } cases[] = {
-        {0, "0"}, {255, "255"}, {256, "256"}, {-1, "-1"}, {1 << 27, "134217728"}, {-(1 << 27) - 1, "-134217729"},
-        {INT32_MIN, "-2147483648"}, {INT64_MAX, "9223372036854775807"}, {INT64_MIN, "-9223372036854775808"},
+    static const struct { int64_t value; const char *text;
+    } cases[] = {
+        {0, "0"},
+        {255, "255"},
+        {256, "256"},
+        {-1, "-1"},
+        {1 << 27, "134217728"},
+        {-(1 << 27) - 1, "-134217729"},
+        {INT32_MIN, "-2147483648"},
+        {INT64_MAX, "9223372036854775807"},
+        {INT64_MIN, "-9223372036854775808"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t value;
@@ -122,9 +130,12 @@ static void formats(void **state) {
     hm_pid pid = {names_intern(names, "a@host", 6), 54, 0, 7};
     hm_ref ref = {.node = pid.node, .creation = 7, .words = 2, .id = {1, 2}};
     hm_term inner = erl("[x]");
-    hm_put_format(build, "{ok, [{nick, ~s}, {'count x', ~i} | ~t], #{~a => ~u, <<\"k\">> => ~f}, ~p, ~r, ~b, ~c, -5, 1.5, []}",
-                  "n", (int64_t)-3, inner, "key", (uint64_t)4, 0.25, pid, &ref, "by", (size_t)2, "ab");
-    expect("{ok,[{nick,<<\"n\">>},{'count x',-3},x],#{key => 4,<<\"k\">> => 0.25},<a@host.54.0>,#Ref<a@host.2.1>,"
+    hm_put_format(
+        build,
+        "{ok, [{nick, ~s}, {'count x', ~i} | ~t], #{~a => ~u, <<\"k\">> => ~f}, ~p, ~r, ~b, ~c, -5, 1.5, []}",
+        "n", (int64_t)-3, inner, "key", (uint64_t)4, 0.25, pid, &ref, "by", (size_t)2, "ab");
+    expect("{ok,[{nick,<<\"n\">>},{'count x',-3},x],#{key => 4,<<\"k\">> => "
+           "0.25},<a@host.54.0>,#Ref<a@host.2.1>,"
            "<<\"by\">>,\"ab\",-5,1.5,[]}");
     hm_put_format(build, " { } ");
     expect("{}");

@@ -98,7 +98,7 @@ static void limits_depth(void **state) {
             memcpy(nested + 2 * i, "h\1", 2);
         nested[2 * depth] = 'j';
         assert_int_equal(check_bytes(nested, 2 * depth + 1, NULL), depth <= 1024 ? 0 : HM_ELIMIT);
-        struct hm_check_limits ten = {.depth = 10}, deep = {.depth = 5000};
+        struct hm_check_limits ten = {.depth = 10}, deep = {.depth = 3000};
         assert_int_equal(check_bytes(nested, 2 * depth + 1, &ten), HM_ELIMIT);
         assert_int_equal(check_bytes(nested, 2 * depth + 1, &deep), 0);
         free(nested);

@@ -79,6 +79,39 @@ static void compares_nested_keys_once(void **state) {
     hm_build_free(build[1]);
 }
 
+/* The deepest that check can be told to accept costs no more stack than there is. */
+static void goes_as_deep_as_check_does(void **state) {
+    struct hm_check_limits limits = {.depth = HM_DEPTH_MAX};
+    hm_build *build[2] = {hm_build_new(), hm_build_new()};
+    hm_term term[2];
+    char *text;
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < HM_DEPTH_MAX; i++) {
+            if (i % 2) {
+                hm_put_map(build[k], 1);
+                hm_put_nil(build[k]);
+            } else {
+                hm_put_list(build[k], 1);
+            }
+        }
+        hm_put_int64(build[k], 5 + k);
+        for (int i = 0; i < HM_DEPTH_MAX / 2; i++)
+            hm_put_nil(build[k]);
+        hm_term built = hm_build_term(build[k]);
+        assert_int_equal(hm_term_check(built.bytes, built.size, true, &limits, &term[k]), 0);
+        for (int syntax = 0; syntax <= HM_SYNTAX_JSON; syntax++) {
+            assert_int_equal(hm_term_print(term[k], (enum hm_syntax)syntax, 0, &text), 0);
+            assert_null(strstr(text, "..."));
+            free(text);
+        }
+    }
+    assert_false(hm_term_equal(term[0], term[1]));
+    assert_int_equal(hm_term_compare(term[0], term[1]), -1);
+    assert_true(hm_term_hash(term[0]) != hm_term_hash(term[1]));
+    hm_build_free(build[0]);
+    hm_build_free(build[1]);
+}
+
 static void finds_keys_that_stand_twice(void **state) {
     for (int count = 2; count < 80; count += 11) {
         /* -1: none does; else the last key says the number of that one again */
@@ -104,6 +137,7 @@ int main(void) {
         cmocka_unit_test(ignores_the_encoding),
         cmocka_unit_test(finds_pairs_of_maps_in_any_order),
         cmocka_unit_test(compares_nested_keys_once),
+        cmocka_unit_test(goes_as_deep_as_check_does),
         cmocka_unit_test(finds_keys_that_stand_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Every allocation of the layer fails once: the answer is HM_ENOMEM or the right one, and nothing leaks (make asan). */
+/* Every allocation of the layer fails once: the answer is HM_ENOMEM or the right one, and nothing leaks (make
+ * asan). */
 #include "etf_cmocka.h"
 
 #include <stdio.h>
@@ -46,7 +47,8 @@ static int build(void) {
 }
 
 static int print(void) {
-    static const uint8_t term[] = "h\4w\2okn\11\0\1\2\3\4\5\6\7\10\11t\0\0\0\2w\1am\0\0\0\1xh\1w\1bM\0\0\0\1\3xj";
+    static const uint8_t term[] =
+        "h\4w\2okn\11\0\1\2\3\4\5\6\7\10\11t\0\0\0\2w\1am\0\0\0\1xh\1w\1bM\0\0\0\1\3xj";
     char *text;
     hm_term checked;
     assert_int_equal(hm_term_check(term, sizeof term - 1, true, NULL, &checked), 0);
@@ -61,7 +63,8 @@ static int print(void) {
 
 static int parse(void) {
     static const char *const texts[] = {
-        "{ok, [1, 2.5, 12345678901234567890123 | tail], #{\"a\" => <<\"b\"/utf8, 1:3>>, 'q' => []}, <\"a@h\".1.2.3>, fun a:b/1}",
+        "{ok, [1, 2.5, 12345678901234567890123 | tail], #{\"a\" => <<\"b\"/utf8, 1:3>>, 'q' => []}, "
+        "<\"a@h\".1.2.3>, fun a:b/1}",
         "{:ok, [a: 1, \"b\": 'x'], %Foo{a: \"text\"}, ~c\"y\", &Foo.bar/2, ?a}",
         "#{1 => 1, 1 => 2}",
         "{a, \"b",

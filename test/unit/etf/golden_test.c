@@ -1,4 +1,5 @@
-/* Every recorded term through everything: check, readers, text and back, hash, order; then broken in every way. */
+/* Every recorded term through everything: check, readers, text and back, hash, order; then broken in every
+ * way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +23,8 @@ static hm_term check(const struct golden *golden) {
 }
 
 static bool has_ids(const char *text) {
-    return strstr(text, "#Ref<") || strstr(text, "#Port<") || strstr(text, "#Fun<") || strstr(text, "<golden@") ||
-           strstr(text, "<x@y");
+    return strstr(text, "#Ref<") || strstr(text, "#Port<") || strstr(text, "#Fun<") ||
+           strstr(text, "<golden@") || strstr(text, "<x@y");
 }
 
 static void print_and_parse(const struct golden *golden, void *context) {

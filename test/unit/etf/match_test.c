@@ -44,7 +44,8 @@ static void binds_results(void **state) {
     double load;
     hm_term rest;
     hm_term term = format("{say, ~s, [joe, -5, 7 | tail], ~f, #{a => 1, <<\"b\">> => 2.5}}", "nick", 0.5);
-    assert_true(hm_match(term, "{say, ~b, [~a, ~i, ~u | tail], ~f, ~t}", &nick, &name, &count, &size, &load, &rest));
+    assert_true(
+        hm_match(term, "{say, ~b, [~a, ~i, ~u | tail], ~f, ~t}", &nick, &name, &count, &size, &load, &rest));
     assert_int_equal(nick.size, 4);
     assert_memory_equal(nick.at, "nick", 4);
     assert_memory_equal(name.at, "joe", 3);
@@ -52,12 +53,14 @@ static void binds_results(void **state) {
     assert_int_equal(size, 7);
     assert_true(load == 0.5);
     assert_int_equal(hm_map_size(rest), 2);
-    assert_false(hm_match(term, "{say, ~b, [~a, ~u, ~u | tail], ~f, ~t}", &nick, &name, &size, &size, &load, &rest));
+    assert_false(
+        hm_match(term, "{say, ~b, [~a, ~u, ~u | tail], ~f, ~t}", &nick, &name, &size, &size, &load, &rest));
 }
 
 static void compares_literals(void **state) {
     (void)state;
-    assert_true(hm_match(format("{'$gen_cast', \"x\", <<>>, 1, 1.5, []}"), " { '$gen_cast' ,\"x\", <<>>,1,1.5,[]}"));
+    assert_true(
+        hm_match(format("{'$gen_cast', \"x\", <<>>, 1, 1.5, []}"), " { '$gen_cast' ,\"x\", <<>>,1,1.5,[]}"));
     assert_true(hm_match(format("\"a\\nb\""), "<<\"a\\nb\">>"));
     assert_true(hm_match(format("{}"), "{}"));
     assert_false(hm_match(format("{}"), "{_}"));

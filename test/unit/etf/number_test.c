@@ -5,12 +5,6 @@
 
 #include "etf/number.h"
 
-static struct integer integer_of(hm_term term) {
-    struct integer integer;
-    assert_true(view_integer(term.bytes, &integer));
-    return integer;
-}
-
 static void prints_the_shortest_float(void **state) {
     uint64_t bits = 88172645463325252u; /* xorshift: the same on every run */
     for (int i = 0; i < 20000; i++) {
@@ -32,7 +26,8 @@ static void prints_the_shortest_float(void **state) {
 }
 
 static void parses_floats_strictly(void **state) {
-    static const char *const bad[] = {"", "1", "1.", ".5", "1.e5", "1.5e", "1.5e+", "inf", "nan", "0x1.8p3", "1,5", " 1.5", "1.5 ", "1.0e309"};
+    static const char *const bad[] = {"",    "1",   "1.",      ".5",  "1.e5", "1.5e", "1.5e+",
+                                      "inf", "nan", "0x1.8p3", "1,5", " 1.5", "1.5 ", "1.0e309"};
     double value = 7;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(number_parse_float(bad[i], strlen(bad[i]), &value));
@@ -41,20 +36,37 @@ static void parses_floats_strictly(void **state) {
     assert_true(value == -1.5e-3);
 }
 
-/* Smaller than, as, or larger than the float; exact where the nearest float of the integer is another number. */
+/* Smaller than, as, or larger than the float; exact where the nearest float of the integer is another number.
+ */
 static void compares_integers_with_floats(void **state) {
-    static const struct { const char *integer; double value; int order; } cases[] = {
-        {"0", 0.0, 0}, {"0", -0.0, 0}, {"0", 0.5, -1}, {"0", -0.5, 1}, {"1", 1.5, -1}, {"-1", -1.5, 1}, {"-2", -1.5, -1},
-        {"9007199254740993", 9007199254740992.0, 1}, {"9007199254740993", 9007199254740994.0, -1},
-        {"-9007199254740993", -9007199254740992.0, -1}, {"9007199254740992", 9007199254740992.0, 0},
-        {"18446744073709551616", 0x1p64, 0}, {"18446744073709551617", 0x1p64, 1}, {"18446744073709551615", 0x1p64, -1},
-        {"1267650600228229401496703205376", 0x1p100, 0}, {"-1267650600228229401496703205377", -0x1p100, -1},
-        {"5", 1e300, -1}, {"-5", -1e300, 1}, {"5", 1e-300, 1}, {"123456789", 123456789.0, 0},
+    static const struct { const char *integer; double value; int order;
+    } cases[] = {
+        {"0", 0.0, 0},
+        {"0", -0.0, 0},
+        {"0", 0.5, -1},
+        {"0", -0.5, 1},
+        {"1", 1.5, -1},
+        {"-1", -1.5, 1},
+        {"-2", -1.5, -1},
+        {"9007199254740993", 9007199254740992.0, 1},
+        {"9007199254740993", 9007199254740994.0, -1},
+        {"-9007199254740993", -9007199254740992.0, -1},
+        {"9007199254740992", 9007199254740992.0, 0},
+        {"18446744073709551616", 0x1p64, 0},
+        {"18446744073709551617", 0x1p64, 1},
+        {"18446744073709551615", 0x1p64, -1},
+        {"1267650600228229401496703205376", 0x1p100, 0},
+        {"-1267650600228229401496703205377", -0x1p100, -1},
+        {"5", 1e300, -1},
+        {"-5", -1e300, 1},
+        {"5", 1e-300, 1},
+        {"123456789", 123456789.0, 0},
         {"4503599627370497", 4503599627370496.5, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         hm_term term = erl(cases[i].integer);
-        struct integer integer = integer_of(term);
+        struct integer integer;
+        assert_true(view_integer(term.bytes, &integer));
         assert_int_equal(number_compare_integer_float(&integer, cases[i].value), cases[i].order);
         drop(term);
     }
@@ -62,7 +74,8 @@ static void compares_integers_with_floats(void **state) {
     memcpy(huge, "n\xC8\0", 3);
     huge[202] = 1;
     hm_term term = bytes_term(huge, 203);
-    struct integer integer = integer_of(term);
+    struct integer integer;
+    assert_true(view_integer(term.bytes, &integer));
     double value;
     assert_int_equal(number_compare_integer_float(&integer, 1.7e308), 1);
     assert_false(number_integer_to_float(&integer, &value));
@@ -99,7 +112,8 @@ static void converts_integers_to_text_and_back(void **state) {
         text[0] = '9';
         text[length] = 0;
         hm_term term = erl(text);
-        struct integer integer = integer_of(term);
+        struct integer integer;
+        assert_true(view_integer(term.bytes, &integer));
         char *again = number_print_decimal(&integer), *hex = number_print_hex(&integer);
         assert_string_equal(again, text);
         uint8_t *digits;
@@ -113,7 +127,8 @@ static void converts_integers_to_text_and_back(void **state) {
         drop(term);
     }
     hm_term zero = erl("0000");
-    struct integer integer = integer_of(zero);
+    struct integer integer;
+    assert_true(view_integer(zero.bytes, &integer));
     char *text_of_zero = number_print_decimal(&integer);
     assert_string_equal(text_of_zero, "0");
     free(text_of_zero);

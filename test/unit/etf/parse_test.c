@@ -65,7 +65,8 @@ static void parses_elixir(void **state) {
         {"\"\\xFF\"", "<<255>>"},
         {"<<1, 2::size(3)>>", "<<1,2:3>>"},
         {"<<\"é\", 1::16>>", "<<195,169,0,1>>"},
-        {"[&Enum.map/2, &:lists.map/2, &:erlang.+/2]", "[fun 'Elixir.Enum':map/2,fun lists:map/2,fun erlang:'+'/2]"},
+        {"[&Enum.map/2, &:lists.map/2, &:erlang.+/2]",
+         "[fun 'Elixir.Enum':map/2,fun lists:map/2,fun erlang:'+'/2]"},
         {"[1 | 2]", "[1|2]"},
     };
     EXPECT(rows, HM_SYNTAX_ELIXIR);
@@ -73,8 +74,15 @@ static void parses_elixir(void **state) {
 
 static void finds_the_language(void **state) {
     static const struct row rows[] = {
-        {"{a, 1}", "{a,1}"}, {"{:a, 1}", "{a,1}"}, {"\"john\"", "\"john\""}, {"{:a, \"john\"}", "{a,<<\"john\">>}"},
-        {"Foo", "'Elixir.Foo'"}, {"[a: 1]", "[{a,1}]"}, {"'a'", "a"}, {"[:x, 'a']", "[x,\"a\"]"}, {"1", "1"},
+        {"{a, 1}", "{a,1}"},
+        {"{:a, 1}", "{a,1}"},
+        {"\"john\"", "\"john\""},
+        {"{:a, \"john\"}", "{a,<<\"john\">>}"},
+        {"Foo", "'Elixir.Foo'"},
+        {"[a: 1]", "[{a,1}]"},
+        {"'a'", "a"},
+        {"[:x, 'a']", "[x,\"a\"]"},
+        {"1", "1"},
         {"{:a, b}", "a variable is no term (an atom is :b) at column 6"},
         {"{a, B}", "a variable is no term (write the value, or quotes around an atom) at column 5"},
     };

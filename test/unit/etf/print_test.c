@@ -9,17 +9,21 @@ static void expect(hm_term term, enum hm_syntax syntax, size_t limit, const char
 
 /* From text of Erlang to text of each. */
 static void prints_each_syntax(void **state) {
-    static const struct { const char *term, *erlang, *elixir, *json; } cases[] = {
+    static const struct {
+        const char *term, *erlang, *elixir, *json;
+    } cases[] = {
         {"ok", "ok", ":ok", "\"ok\""},
-        {"[nil, true, null, undefined]", "[nil,true,null,undefined]", "[nil, true, :null, :undefined]", "[null,true,null,\"undefined\"]"},
+        {"[nil, true, null, undefined]", "[nil,true,null,undefined]", "[nil, true, :null, :undefined]",
+         "[null,true,null,\"undefined\"]"},
         {"\"abc\"", "\"abc\"", "~c\"abc\"", "[97,98,99]"},
         {"\"é\"", "\"é\"", "[233]", "[233]"},
         {"\"a#{b#\"", "\"a#{b#\"", "~c\"a\\#{b#\"", "[97,35,123,98,35]"},
         {"<<\"a#{b}\">>", "<<\"a#{b}\">>", "\"a\\#{b}\"", "\"a#{b}\""},
-        {"<<\"a\\nb\\\"\\\\\\e\">>", "<<\"a\\nb\\\"\\\\\\e\">>", "\"a\\nb\\\"\\\\\\e\"", "\"a\\nb\\\"\\\\\\u001B\""},
+        {"<<\"a\\nb\\\"\\\\\\e\">>", "<<\"a\\nb\\\"\\\\\\e\">>", "\"a\\nb\\\"\\\\\\e\"",
+         "\"a\\nb\\\"\\\\\\u001B\""},
         {"<<0, 255>>", "<<0,255>>", "<<0, 255>>", "[0,255]"},
-        {"#{a => 1, <<\"b\">> => 2, 3 => {}}", "#{a => 1,<<\"b\">> => 2,3 => {}}", "%{:a => 1, \"b\" => 2, 3 => {}}",
-         "{\"a\":1,\"b\":2,\"3\":[]}"},
+        {"#{a => 1, <<\"b\">> => 2, 3 => {}}", "#{a => 1,<<\"b\">> => 2,3 => {}}",
+         "%{:a => 1, \"b\" => 2, 3 => {}}", "{\"a\":1,\"b\":2,\"3\":[]}"},
         {"#{{a} => b}", "#{{a} => b}", "%{{:a} => :b}", "{\"{a}\":\"b\"}"},
         {"[{a, 1}, {'b c', 2}]", "[{a,1},{'b c',2}]", "[a: 1, \"b c\": 2]", "[[\"a\",1],[\"b c\",2]]"},
         {"[a | b]", "[a|b]", "[:a | :b]", "{\"list\":[\"a\"],\"tail\":\"b\"}"},

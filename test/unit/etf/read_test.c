@@ -27,7 +27,8 @@ static void reads_integers(void **state) {
 
 static void reads_floats(void **state) {
     double value;
-    hm_term terms[] = {erl("1.5"), erl("-3"), erl("1267650600228229401496703205376"), BYTES("c1.50000000000000000000e+00\0\0\0\0\0")};
+    hm_term terms[] = {erl("1.5"), erl("-3"), erl("1267650600228229401496703205376"),
+                       BYTES("c1.50000000000000000000e+00\0\0\0\0\0")};
     static const double expected[] = {1.5, -3, 0x1p100, 1.5};
     for (int i = 0; i < 4; i++) {
         assert_true(hm_get_double(terms[i], &value));
@@ -40,12 +41,17 @@ static void reads_floats(void **state) {
 }
 
 static void reads_text_of_every_shape(void **state) {
-    static const struct { const char *term, *text; } cases[] = {
-        {"<<\"abc\">>", "abc"}, {"abc", "abc"}, {"\"abc\"", "abc"}, {"[]", ""}, {"<<>>", ""},
-        {"[<<\"a\">>, [[98 | <<\"c\">>], d], 233, 26085]", "abcdé日"}, {"'é'", "é"}, {"\"é\"", "é"},
-        {"[195, 169]", "Ã©"},
-        {"12", NULL}, {"{a}", NULL}, {"[a, {}]", NULL}, {"<<255>>", NULL}, {"[-1]", NULL}, {"[16#D800]", NULL},
-        {"[16#110000]", NULL}, {"<<1:1>>", NULL}, {"1.5", NULL},
+    static const struct { const char *term, *text;
+    } cases[] = {
+        {"<<\"abc\">>", "abc"}, {"abc", "abc"},
+        {"\"abc\"", "abc"},     {"[]", ""},
+        {"<<>>", ""},           {"[<<\"a\">>, [[98 | <<\"c\">>], d], 233, 26085]", "abcdé日"},
+        {"'é'", "é"},           {"\"é\"", "é"},
+        {"[195, 169]", "Ã©"},   {"12", NULL},
+        {"{a}", NULL},          {"[a, {}]", NULL},
+        {"<<255>>", NULL},      {"[-1]", NULL},
+        {"[16#D800]", NULL},    {"[16#110000]", NULL},
+        {"<<1:1>>", NULL},      {"1.5", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char buffer[40];
@@ -84,7 +90,8 @@ static void walks_lists(void **state) {
     hm_term element, tail;
     int64_t value;
     /* in one piece, as a string, and in pieces, which the BEAM never sends */
-    hm_term lists[] = {BYTES("l\0\0\0\3a\1a\2a\3j"), BYTES("k\0\3\1\2\3"), BYTES("l\0\0\0\1a\1l\0\0\0\1a\2k\0\1\3")};
+    hm_term lists[] = {BYTES("l\0\0\0\3a\1a\2a\3j"), BYTES("k\0\3\1\2\3"),
+                       BYTES("l\0\0\0\1a\1l\0\0\0\1a\2k\0\1\3")};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(hm_term_type(lists[i]), HM_TYPE_LIST);
         assert_int_equal(hm_list_length(lists[i]), 3);
@@ -158,8 +165,12 @@ static void takes_nothing_for_no_term(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_integers),     cmocka_unit_test(reads_floats), cmocka_unit_test(reads_text_of_every_shape),
-        cmocka_unit_test(reads_latin1_atoms), cmocka_unit_test(walks_lists),  cmocka_unit_test(walks_tuples_and_maps),
+        cmocka_unit_test(reads_integers),
+        cmocka_unit_test(reads_floats),
+        cmocka_unit_test(reads_text_of_every_shape),
+        cmocka_unit_test(reads_latin1_atoms),
+        cmocka_unit_test(walks_lists),
+        cmocka_unit_test(walks_tuples_and_maps),
         cmocka_unit_test(takes_nothing_for_no_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
