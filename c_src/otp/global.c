@@ -75,13 +75,13 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
 
 static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     struct hm_text peer;
-    hm_term locker[4];
-    if (!hm_match(message, "{init_connect, _, ~a, ~t}", &peer, &locker[0]))
+    hm_term locker, known;
+    if (self->node->hidden || !hm_match(message, "{init_connect, _, ~a, ~t}", &peer, &locker))
         return HM_CONTINUE;
     /* Told at nodeup already; but this one surely comes after the peer's own nodeup. */
     send_in_sync(self, peer);
-    if (hm_match(message, "{init_connect, _, _, {locker, _, ~t, _}}", &locker[0]))
-        dial_known(self, locker[0]);
+    if (hm_match(locker, "{locker, _, ~t, _}", &known))
+        dial_known(self, known);
     return HM_CONTINUE;
 }
 

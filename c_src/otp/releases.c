@@ -51,20 +51,18 @@ enum state_form releases_state_form(const struct hm_node *node, const hm_node_na
     return release && release->creation == creation_of(node, peer) ? release->state : STATE_UNKNOWN;
 }
 
-static void answer(struct hm_node *node, struct release *release) {
+static void answer(struct hm_node *node, struct release *release, enum state_form form) {
     struct question *question;
     while ((question = LIST_FIRST(&release->questions))) {
         LIST_REMOVE(question, link);
-        question->done(node, release->state, question->arg);
+        question->done(node, form, question->arg);
         free(question);
     }
 }
 
+/* Whoever still waits for an answer is gone with the connection; an answer would only dial it again. */
 static void forget(struct hm_node *node, struct release *release) {
-    if (release->state == STATE_UNKNOWN && !LIST_EMPTY(&release->questions)) {
-        release->state = STATE_TAGGED;
-        answer(node, release);
-    }
+    answer(node, release, STATE_UNKNOWN);
     LIST_REMOVE(release, link);
     free(release);
 }
@@ -77,16 +75,8 @@ void releases_forget(struct hm_node *node, const hm_node_name *peer) {
 
 void releases_free(struct hm_node *node) {
     struct release *release;
-    struct question *question;
-    while ((release = LIST_FIRST(&otp_of(node)->releases))) {
-        while ((question = LIST_FIRST(&release->questions))) {
-            LIST_REMOVE(question, link);
-            question->done(node, STATE_UNKNOWN, question->arg);
-            free(question);
-        }
-        LIST_REMOVE(release, link);
-        free(release);
-    }
+    while ((release = LIST_FIRST(&otp_of(node)->releases)))
+        forget(node, release);
 }
 
 static enum hm_verdict on_version(hm_process *self, void *arg, int error, hm_term reply) {
@@ -104,7 +94,7 @@ static enum hm_verdict on_version(hm_process *self, void *arg, int error, hm_ter
     bool bare = error == HM_OK && hm_match(reply, "{ok, ~t}", &version) &&
                 hm_get_text(version, text, sizeof text, &size) && !releases_is_tagged_stdlib(text);
     release->state = bare ? STATE_BARE : STATE_TAGGED;
-    answer(node, release);
+    answer(node, release, release->state);
     return HM_CONTINUE;
 }
 

@@ -17,8 +17,8 @@ enum state_form { STATE_UNKNOWN, STATE_BARE, STATE_TAGGED };
 
 /* STATE_UNKNOWN: ask. This node's own name, and a node without otp, are STATE_TAGGED. */
 enum state_form releases_state_form(const struct hm_node *node, const hm_node_name *peer);
-/* done is called once, from the loop, unless the node ends before (then with STATE_UNKNOWN: only free arg).
- */
+/* done is called once, from the loop; with STATE_UNKNOWN, only to free arg, when the connection or the node
+ * ends first. */
 int releases_ask(struct hm_node *node, const hm_node_name *peer,
                  void (*done)(struct hm_node *node, enum state_form form, void *arg), void *arg);
 /* The connection is gone: the peer may come back as another release. */
