@@ -1,0 +1,295 @@
+/* What a hostile or broken peer may send: the channel ends with the right reason, and the node goes on. */
+#include "dist_cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dist/channel_private.h"
+#include "etf/tags.h"
+#include "support/dist_pair.h"
+#include "support/golden.h"
+
+struct fixture {
+    struct pair *pair;
+    int fd; /* the peer's end, "golden@localhost" */
+};
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    f->pair = pair_new();
+    f->fd = -1;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    if (f->fd >= 0)
+        close(f->fd);
+    pair_free(f->pair);
+    free(f);
+    return 0;
+}
+
+static void put(struct fixture *f, const void *bytes, size_t size) {
+    assert_int_equal(send(f->fd, bytes, size, MSG_NOSIGNAL), size);
+}
+
+static void take(struct fixture *f, uint8_t *bytes, size_t size) {
+    while (size) {
+        ssize_t n = recv(f->fd, bytes, size, 0);
+        if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        } else {
+            assert_int_equal(n, -1); /* not closed */
+            pair_settle(f->pair);
+        }
+    }
+}
+
+static bool b_is_up(struct pair *pair) {
+    return pair->b.ups > 0;
+}
+
+/* Plays the initiator up to the proof; `more` follows it in one piece, as it may on the wire. */
+static void shake_hands(struct fixture *f, uint64_t flags, const void *more, size_t more_size) {
+    struct handshake_name name = {false, flags, 7, bytes_of("golden@localhost", 16)};
+    struct handshake_challenge challenge;
+    struct handshake_reply reply = {.challenge = 1};
+    struct writer out;
+    uint8_t bytes[256];
+    writer_init(&out, 1 << 20);
+    f->fd = pair_raw_peer(f->pair);
+    handshake_write_name(&out, &name);
+    put(f, out.at, out.size);
+    take(f, bytes, 5); /* ok */
+    take(f, bytes, 2);
+    size_t size = get_be16(bytes);
+    take(f, bytes, size);
+    assert_int_equal(handshake_read_challenge(bytes_of(bytes, size), &challenge), 0);
+    handshake_digest("cookie", challenge.challenge, reply.digest);
+    writer_reset(&out);
+    handshake_write_reply(&out, &reply);
+    writer_put(&out, more, more_size);
+    put(f, out.at, out.size);
+    take(f, bytes, 19);
+    writer_fini(&out);
+    assert_true(pair_until(f->pair, b_is_up));
+}
+
+static void expect_down(struct fixture *f, enum down_reason reason) {
+    assert_true(pair_until(f->pair, pair_b_down));
+    assert_int_equal(f->pair->b.reason, reason);
+    /* The node still takes the next one. */
+    f->pair->b.downs = 0;
+    assert_true(pair_connect(f->pair));
+    f->pair->a.ups = f->pair->b.ups = 0;
+    assert_true(pair_until(f->pair, pair_both_up));
+}
+
+static const unsigned char cast[] = "\0\0\0\x2d\x83\x44\0\x68\4\x61\6\x58\x77\x10golden@localhost\0\0\0\1\0\0\0\0\0\0\0\7"
+                                    "\x77\0\x77\1n\x61\7";
+enum { CAST = sizeof cast - 1 };
+
+static bool one_more(struct pair *pair) {
+    return pair->b.controls > 0 || pair->b.downs > 0;
+}
+
+static bool two_more(struct pair *pair) {
+    return pair->b.controls > 1 || pair->b.downs > 0;
+}
+
+static void takes_frames_behind_the_handshake(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(get_be32(cast), CAST - 4);
+    shake_hands(f, FLAGS_OFFERED, cast, CAST);
+    assert_true(pair_until(f->pair, one_more));
+    assert_int_equal(f->pair->b.controls, 1);
+    assert_string_equal(f->pair->b.name, "n");
+}
+
+static void takes_byte_after_byte(void **state) {
+    struct fixture *f = *state;
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < CAST; i++) {
+            put(f, cast + i, 1);
+            pair_settle(f->pair);
+        }
+    assert_true(pair_until(f->pair, two_more));
+    assert_int_equal(f->pair->b.controls, 2);
+    assert_int_equal(f->pair->b.downs, 0);
+}
+
+/* Everything that nodes were seen to send, fed as they sent it. */
+static void feed_golden(const struct golden *golden, void *context) {
+    struct fixture *f = context;
+    bool pass = strstr(golden->path, "frame_pass_");
+    /* Their monitors and links point at processes of other names; what counts is that nothing goes down. */
+    f->pair->b.controls = f->pair->b.downs = f->pair->b.ups = 0;
+    shake_hands(f, pass ? FLAGS_OFFERED & ~FLAG_FRAGMENTS : FLAGS_OFFERED, "", 0);
+    put(f, golden->bytes, golden->size);
+    if (golden->size > 4)
+        assert_true(pair_until(f->pair, one_more));
+    assert_int_equal(f->pair->b.downs, 0);
+    assert_int_equal(f->pair->b.controls, golden->size > 4);
+    close(f->fd);
+    f->fd = -1;
+    assert_true(pair_until(f->pair, pair_b_down));
+}
+
+static void takes_golden_frames(void **state) {
+    golden_each("frame_", ".bin", feed_golden, *state);
+}
+
+struct bad {
+    const char *bytes;
+    size_t size;
+    enum down_reason reason;
+};
+#define BAD(text, reason) {text, sizeof(text) - 1, reason}
+#define FROM "\x58\x77\x10golden@localhost\0\0\0\1\0\0\0\0\0\0\0\7"
+#define STRANGER "\x58\x77\x10" "another@localhos\0\0\0\1\0\0\0\0\0\0\0\7"
+
+static void refuses_malformed_frames(void **state) {
+    static const struct bad bad[] = {
+        BAD("\x70", DOWN_PROTOCOL),                     /* pass-through is not agreed on */
+        BAD("\x83\x44\1x", DOWN_PROTOCOL),              /* atom cache */
+        BAD("\x83\x44\0\x68", DOWN_PROTOCOL),           /* control tuple is cut */
+        BAD("\x83\x44\0\x68\1\x50", DOWN_PROTOCOL),     /* compressed */
+        BAD("\x83\x44\0\x68\1\x61\1", DOWN_PROTOCOL),   /* LINK of nobody */
+        BAD("\x83\x44\0\x68\3\x61\x16" FROM "\x77\1x", DOWN_PROTOCOL),
+        BAD("\x83\x44\0\x68\3\x61\1" STRANGER FROM, DOWN_PROTOCOL), /* speaks for another node */
+        BAD("\x83\x44\0\x68\4\x61\6" FROM "\x77\0\x77\1n", DOWN_PROTOCOL), /* no payload */
+        BAD("\x83\x44\0\x68\4\x61\6" FROM "\x77\0\x77\1n\x61\7\x61", DOWN_PROTOCOL), /* two payloads */
+        BAD("\x83\x44\0\x68\4\x61\6" FROM "\x77\0\x77\1n\x6d\xff\xff\xff\xff", DOWN_PROTOCOL),
+        BAD("\x83\x46\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1", DOWN_PROTOCOL), /* fragment of nothing */
+        BAD("\x83\x45\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\x68\1\x61", DOWN_PROTOCOL),
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        f->pair->b.ups = f->pair->b.downs = 0;
+        shake_hands(f, FLAGS_OFFERED, "", 0);
+        uint8_t length[4];
+        set_be32(length, (uint32_t)bad[i].size);
+        put(f, length, 4);
+        put(f, bad[i].bytes, bad[i].size);
+        expect_down(f, bad[i].reason);
+        channel_close(f->pair->b.channel);
+        channel_close(f->pair->a.channel);
+        f->pair->a.channel = f->pair->b.channel = NULL;
+        close(f->fd);
+        f->fd = -1;
+    }
+}
+
+/* A list in a list in a list: as deep as the limit allows and one more. */
+static void refuses_terms_that_are_too_deep(void **state) {
+    struct fixture *f = *state;
+    struct writer out;
+    f->pair->b.dist.max_depth = 100;
+    for (unsigned depth = 90; depth <= 110; depth += 20) {
+        writer_init(&out, 1 << 20);
+        writer_put(&out, cast, CAST - 2);
+        for (unsigned i = 0; i < depth; i++)
+            writer_put(&out, "\x6c\0\0\0\1", 5);
+        for (unsigned i = 0; i <= depth; i++)
+            writer_put(&out, "\x6a", 1);
+        set_be32(out.at, (uint32_t)(out.size - 4));
+        f->pair->b.controls = f->pair->b.ups = f->pair->b.downs = 0;
+        shake_hands(f, FLAGS_OFFERED, "", 0);
+        put(f, out.at, out.size);
+        assert_true(pair_until(f->pair, one_more));
+        assert_int_equal(f->pair->b.controls, depth == 90);
+        assert_int_equal(f->pair->b.downs, depth == 110);
+        writer_fini(&out);
+        channel_close(f->pair->b.channel);
+        f->pair->b.channel = NULL;
+        close(f->fd);
+        f->fd = -1;
+    }
+    assert_int_equal(f->pair->b.reason, DOWN_LIMIT);
+}
+
+/* Operations of later releases are written down once and passed over. */
+static void ignores_unknown_operations(void **state) {
+    struct fixture *f = *state;
+    static const char unknown[] = "\0\0\0\7\x83\x44\0\x68\1\x61\x63";
+    shake_hands(f, FLAGS_OFFERED, unknown, sizeof unknown - 1);
+    put(f, cast, CAST);
+    assert_true(pair_until(f->pair, one_more));
+    assert_int_equal(f->pair->b.controls, 1);
+    assert_string_equal(f->pair->b.logged, "peer.unknown_op");
+}
+
+/* Node names that do not fit in any more cost the message that brings them, not the connection. */
+static void survives_a_full_table_of_names(void **state) {
+    struct fixture *f = *state;
+    static const char link[] = "\x83\x44\0\x68\3\x61\2\x77\0\x58\x77\x10" "another@localhos\0\0\0\1\0\0\0\0\0\0\0\7"
+                               "\x61\7";
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    for (int i = 0; names_count(f->pair->b.dist.names) < 100; i++) {
+        char name[] = "x00@host";
+        name[1] = (char)('0' + i / 10);
+        name[2] = (char)('0' + i % 10);
+        names_intern(f->pair->b.dist.names, name, 8);
+    }
+    uint8_t length[4];
+    set_be32(length, sizeof link - 1);
+    put(f, length, 4);
+    put(f, link, sizeof link - 1);
+    put(f, cast, CAST);
+    assert_true(pair_until(f->pair, one_more));
+    assert_int_equal(f->pair->b.controls, 1);
+    assert_int_equal(f->pair->b.downs, 0);
+    assert_string_equal(f->pair->b.logged, "peer.names");
+}
+
+static void limits_fragments(void **state) {
+    struct fixture *f = *state;
+    f->pair->b.dist.max_fragments = 4;
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    for (uint8_t i = 1; i <= 5; i++) {
+        unsigned char first[CAST + 16];
+        memcpy(first + 4, "\x83\x45\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0", 19);
+        memcpy(first + 23, cast + 7, CAST - 7);
+        first[13] = i;
+        set_be32(first, sizeof first - 4);
+        put(f, first, sizeof first);
+    }
+    expect_down(f, DOWN_LIMIT);
+}
+
+static void refuses_large_frames(void **state) {
+    struct fixture *f = *state;
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    put(f, "\xff\xff\xff\xff", 4);
+    expect_down(f, DOWN_LIMIT);
+}
+
+static void refuses_long_handshake_messages(void **state) {
+    struct fixture *f = *state;
+    f->fd = pair_raw_peer(f->pair);
+    put(f, "\xff\xff" "N", 3);
+    expect_down(f, DOWN_PROTOCOL);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(takes_frames_behind_the_handshake),
+        TEST(takes_byte_after_byte),
+        TEST(takes_golden_frames),
+        TEST(refuses_malformed_frames),
+        TEST(refuses_terms_that_are_too_deep),
+        TEST(ignores_unknown_operations),
+        TEST(survives_a_full_table_of_names),
+        TEST(limits_fragments),
+        TEST(refuses_large_frames),
+        TEST(refuses_long_handshake_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
