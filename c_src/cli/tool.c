@@ -1,9 +1,12 @@
 #include "cli/tool.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,14 +82,30 @@ static void on_ready(void *arg, int error, const char *text) {
                                hm_strerror(error)));
 }
 
-/* A name that nobody has: two calls at the same time from one machine, or from two, must not throw each other
- * out. */
-static void own_name(char *name, size_t capacity, const char *command, const char *host) {
-    unsigned random = 0;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-        random = (unsigned)tool_now_us();
-    snprintf(name, capacity, "hermod-%s-%ld-%06x%s%s", command, (long)getpid(), random & 0xffffff,
-             host ? "@" : "", host ? host : "");
+/*
+ * A name that nobody on this machine has now. A name stays for ever in the atom table of every BEAM that sees it, so the tools take
+ * few, and again and again: hermod-call-1, and -2 only while another `hermod call` runs. Who holds a number is marked by an abstract
+ * socket, which goes with the process whatever its end. Without one (no room for sockets) the process id has to do.
+ */
+static unsigned own_number(const char *command) {
+    enum { NUMBERS = 1000 };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (unsigned number = 1; fd >= 0 && number <= NUMBERS; number++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int size = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "hermod-%s-%u", command, number);
+        socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size);
+        if (bind(fd, (struct sockaddr *)&address, length) == 0)
+            return number; /* fd stays open until the process ends */
+        if (errno != EADDRINUSE)
+            break;
+    }
+    if (fd >= 0)
+        close(fd);
+    return (unsigned)getpid();
+}
+
+static void own_name(char *name, size_t capacity, const char *command, unsigned number, const char *host) {
+    snprintf(name, capacity, "hermod-%s-%u%s%s", command, number, host ? "@" : "", host ? host : "");
 }
 
 /* With a short name the node is on this host. For a long one, the full name of this host would take a
@@ -96,13 +115,14 @@ static int make_node(struct tool *tool, struct node_setup *setup, const char *co
     const struct settings *settings = tool->settings;
     bool given = settings->name || settings->sname, has_peer = tool->target.host != NULL;
     char name[NODE_NAME_BYTES];
-    own_name(name, sizeof name, command, has_peer && tool->target.long_names ? tool->target.host : NULL);
+    unsigned number = given ? 0 : own_number(command);
+    own_name(name, sizeof name, command, number, has_peer && tool->target.long_names ? tool->target.host : NULL);
     node_setup_name(setup, settings, name);
     if (!given && has_peer)
         setup->options.long_names = tool->target.long_names;
     int error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);
     if (error == HM_ENAME && !given) {
-        own_name(name, sizeof name, command, has_peer ? tool->target.host : "localhost");
+        own_name(name, sizeof name, command, number, has_peer ? tool->target.host : "localhost");
         node_setup_name(setup, settings, name);
         setup->options.long_names = has_peer && tool->target.long_names;
         error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);

@@ -54,6 +54,8 @@ static void free_channel(struct channel *channel) {
     output_fini(&channel->output);
     fragments_fini(&channel->fragments);
     writer_fini(&channel->scratch);
+    if (channel->handshake)
+        handshake_fini(channel->handshake);
     free(channel->handshake);
     free(channel);
 }
@@ -352,6 +354,7 @@ void channel_is_proved(struct channel *channel) {
     channel->half_open = false;
     channel->state = CHANNEL_UP;
     channel->handshake = NULL;
+    handshake_fini(handshake);
     free(handshake);
     event_del(&channel->timer);
     event_assign(&channel->timer, dist->base, -1, EV_PERSIST, on_timer, channel);

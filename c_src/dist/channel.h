@@ -105,7 +105,8 @@ struct dist {
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */
 
-    uint32_t half_open;   /* dist's own count */
+    uint32_t half_open;    /* dist's own counts */
+    uint32_t next_dynamic; /* names made up for NAME_ME */
 };
 
 void dist_fini(struct dist *dist);

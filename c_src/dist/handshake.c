@@ -61,6 +61,12 @@ void handshake_init(struct handshake *h, struct dist *dist, struct channel *chan
     *h = (struct handshake){.dist = dist, .channel = channel, .peer = peer, .dialled = peer != NULL};
 }
 
+void handshake_fini(struct handshake *h) {
+    if (!h->dialled && h->peer)
+        names_release(h->dist->names, h->peer);
+    h->peer = NULL;
+}
+
 void handshake_abort(struct handshake *h) {
     h->state = HS_FAILED;
     h->reason = DOWN_LOCAL;
@@ -109,19 +115,23 @@ static void write_status(struct writer *out, enum handshake_status status) {
     handshake_write_status(out, status, bytes_of(NULL, 0), 0);
 }
 
-/* A peer that started without a name (NAME_ME) tells its host alone: "2KX4...@host", as net_kernel makes them up. */
-static size_t make_up_name(struct bytes host, char *name, size_t capacity) {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    uint64_t number = (uint64_t)random32() << 31 | random32();
-    size_t used = 0;
-    if (capacity < 16 + 1 + host.size)
-        return 0;
-    do
-        name[used++] = digits[number % 36];
-    while ((number /= 36) > 0);
-    name[used++] = '@';
-    memcpy(name + used, host.at, host.size);
-    return used + host.size;
+/* A peer that started without a name (NAME_ME) tells its host alone and gets a name. The names are few and used again, since
+ * a name stays for good in the tables of every node that sees it; the creation tells one tenant from the next. */
+static size_t make_up_name(struct handshake *h, struct bytes host, char *name, size_t capacity) {
+    enum { DYNAMIC_NAMES = 4096 };
+    int size = snprintf(name, capacity, "DYN%u@%.*s", h->dist->next_dynamic++ % DYNAMIC_NAMES, (int)host.size,
+                        (const char *)host.at);
+    return size > 0 && (size_t)size < capacity ? (size_t)size : 0;
+}
+
+static bool claim(struct handshake *h, const char *text, size_t size) {
+    if (h->peer)
+        names_release(h->dist->names, h->peer);
+    h->peer = names_claim(h->dist->names, text, size);
+    if (!h->peer)
+        fail(h, DOWN_LIMIT, "hs.name", "refused \"%s\": the table of node names is full (max-names)",
+             log_escape(bytes_of(text, size)).text);
+    return h->peer != NULL;
 }
 
 /* The peer's name out of its first message. */
@@ -131,7 +141,7 @@ static bool take_name(struct handshake *h, const struct handshake_name *said) {
     if (h->asked_for_name) {
         size_t host_size = handshake_name_utf8(said->name, host, sizeof host);
         size = handshake_host_valid(bytes_of(host, host_size))
-                   ? make_up_name(bytes_of(host, host_size), name, sizeof name) : 0;
+                   ? make_up_name(h, bytes_of(host, host_size), name, sizeof name) : 0;
     } else {
         size = handshake_name_utf8(said->name, name, sizeof name);
     }
@@ -140,18 +150,25 @@ static bool take_name(struct handshake *h, const struct handshake_name *said) {
              log_escape(said->name).text);
         return false;
     }
-    const hm_node_name *peer = names_intern(h->dist->names, name, size);
-    if (!peer) {
-        fail(h, DOWN_LIMIT, "hs.name", "refused \"%s\": the table of node names is full (max-names)",
-             log_escape(said->name).text);
+    if (!claim(h, name, size))
         return false;
-    }
-    h->peer = peer;
-    if (peer == h->dist->self) {
+    if (h->peer == h->dist->self) {
         fail(h, DOWN_NAME, "hs.name", "refused: it has our own name; give one of the two another name");
         return false;
     }
     return true;
+}
+
+/* May it connect? A made-up name that is in use is given up for the next. */
+static enum name_verdict ask_owner(struct handshake *h, const struct handshake_name *said) {
+    enum { TRIES = 64 };
+    enum name_verdict verdict = h->dist->events->on_name(h->dist->arg, h->channel, h->peer);
+    for (int i = 0; h->asked_for_name && h->state == HS_NAME && verdict != NAME_OK && i < TRIES; i++) {
+        if (!take_name(h, said))
+            return NAME_NOT_ALLOWED;
+        verdict = h->dist->events->on_name(h->dist->arg, h->channel, h->peer);
+    }
+    return verdict;
 }
 
 static void answer_name(struct handshake *h, enum name_verdict verdict, struct writer *out) {
@@ -204,7 +221,7 @@ static void on_name(struct handshake *h, struct bytes message, struct writer *ou
         write_status(out, STATUS_NOT_ALLOWED);
         return;
     }
-    enum name_verdict verdict = h->dist->events->on_name(h->dist->arg, h->channel, h->peer);
+    enum name_verdict verdict = ask_owner(h, &said);
     if (h->state == HS_NAME)
         answer_name(h, verdict, out);
 }
@@ -252,6 +269,8 @@ static void on_reply(struct handshake *h, struct bytes message, struct writer *o
              "refused: its cookie is another than ours; start both nodes with the same cookie");
         return;
     }
+    struct bytes name = node_name_bytes(h->peer);
+    names_intern(h->dist->names, (const char *)name.at, name.size); /* it stays */
     h->dist->events->on_proved(h->dist->arg, h->channel);
     if (h->state != HS_REPLY)
         return;

@@ -34,7 +34,7 @@ struct handshake {
     struct channel *channel;
     enum handshake_state state;
     bool dialled, old_name, asked_for_name;
-    const hm_node_name *peer; /* NULL until it is known */
+    const hm_node_name *peer; /* NULL until it is known; of an acceptor a claim, until handshake_fini */
     uint64_t flags;           /* the peer's, expanded */
     uint32_t creation;        /* the peer's */
     uint32_t challenge;       /* ours */
@@ -55,6 +55,8 @@ void handshake_message(struct handshake *handshake, struct bytes message, struct
 void handshake_closed(struct handshake *handshake);
 void handshake_timeout(struct handshake *handshake);
 void handshake_abort(struct handshake *handshake);
+/* Before its memory is freed, when nobody holds the peer's name of a handshake that failed any more. */
+void handshake_fini(struct handshake *handshake);
 
 const char *handshake_state_name(enum handshake_state state);
 

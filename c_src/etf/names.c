@@ -25,6 +25,8 @@ static unsigned hash_text(const void *text, size_t size) {
 struct hm_node_name {
     UT_hash_handle hh;
     bool refused;
+    bool kept;       /* names_intern was asked for it: it stays */
+    uint32_t claims;
     uint16_t header_size; /* 2 or 3 */
     uint16_t text_size;
     char encoded[];
@@ -86,10 +88,8 @@ static struct hm_node_name *new_name(const char *text, size_t size) {
     return name;
 }
 
-const hm_node_name *names_intern(struct names *names, const char *text, size_t size) {
-    struct hm_node_name *name = names->last;
-    if (name && name->text_size == size && memcmp(text_of(name), text, size) == 0)
-        return name;
+static struct hm_node_name *enter(struct names *names, const char *text, size_t size) {
+    struct hm_node_name *name;
     HASH_FIND(hh, names->table, text, size, name);
     if (!name) {
         size_t characters;
@@ -105,8 +105,34 @@ const hm_node_name *names_intern(struct names *names, const char *text, size_t s
             return NULL;
         }
     }
+    return name;
+}
+
+const hm_node_name *names_intern(struct names *names, const char *text, size_t size) {
+    struct hm_node_name *name = names->last;
+    if (name && name->text_size == size && memcmp(text_of(name), text, size) == 0)
+        return name;
+    name = enter(names, text, size);
+    if (!name)
+        return NULL;
+    name->kept = true;
     names->last = name;
     return name;
+}
+
+const hm_node_name *names_claim(struct names *names, const char *text, size_t size) {
+    struct hm_node_name *name = enter(names, text, size);
+    if (name)
+        name->claims++;
+    return name;
+}
+
+void names_release(struct names *names, const hm_node_name *claimed) {
+    struct hm_node_name *name = (struct hm_node_name *)(uintptr_t)claimed;
+    if (--name->claims > 0 || name->kept)
+        return;
+    HASH_DEL(names->table, name);
+    free(name);
 }
 
 size_t names_count(const struct names *names) {

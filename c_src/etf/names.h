@@ -20,6 +20,13 @@ void names_free(struct names *names);
 /* The interned name of this UTF-8 text, entered when new. NULL: cap reached, no memory, or longer than an
  * atom. */
 const hm_node_name *names_intern(struct names *names, const char *text, size_t size);
+/*
+ * The same for a name that a stranger claims before it proved its cookie: it is there as long as claims of it are held, and stays for good
+ * once names_intern was asked for it. Otherwise strangers could fill the table. Each claim ends with one release, after which the
+ * pointer may be dead.
+ */
+const hm_node_name *names_claim(struct names *names, const char *text, size_t size);
+void names_release(struct names *names, const hm_node_name *name);
 /* Only when it is there already. */
 const hm_node_name *names_find(const struct names *names, const char *text, size_t size);
 size_t names_count(const struct names *names);

@@ -337,6 +337,9 @@ bool peers_disconnect(struct peer *peer) {
 static enum name_verdict on_name(void *arg, struct channel *channel, const hm_node_name *name) {
     struct hm_node *node = arg;
     struct peer *peer = node->stopping ? NULL : peers_get(node, name);
+    struct peer *before = channel_user(channel);
+    if (before && before->accepting == channel) /* a made-up name that was in use */
+        before->accepting = NULL;
     if (!peer)
         return NAME_NOT_ALLOWED;
     if (peer->accepting) { /* an earlier attempt of the same node that got stuck */
@@ -423,6 +426,17 @@ static void on_busy(void *arg, struct channel *channel, bool busy) {
         log_debug(&node->log, busy ? "peer.busy" : "peer.ready", "node=%s", node_name_bytes(peer->name).at);
 }
 
+/* Names are cheap for strangers: what is left of one that came to nothing, or went, goes too. */
+static void drop_if_idle(struct peer *peer) {
+    if (peer->up || peer->dialing || peer->accepting || peer->keep || peer->yielded ||
+        !STAILQ_EMPTY(&peer->pending) || !STAILQ_EMPTY(&peer->waiters) || !LIST_EMPTY(&peer->relations.links) ||
+        !LIST_EMPTY(&peer->relations.monitors))
+        return;
+    HASH_DEL(peer->node->peers, peer);
+    event_free(peer->timer);
+    free(peer);
+}
+
 static void on_down(void *arg, struct channel *channel, enum down_reason reason, const char *detail) {
     struct hm_node *node = arg;
     struct peer *peer = channel_user(channel);
@@ -450,6 +464,7 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
                 peer->yielded = true;
                 event_add(peer->timer, &limit);
             }
+            drop_if_idle(peer);
             return;
         }
         log_info(&node->log, "peer.dial_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
@@ -458,6 +473,7 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
         if (peer->keep && !node->stopping && !peer->up)
             dial_later(peer);
     }
+    drop_if_idle(peer);
 }
 
 const struct channel_events peers_events = {

@@ -1,7 +1,8 @@
 /*
  * node/peers: other nodes: dialling, accepting, up and down, and what waits for a connection.
  *
- * Implements struct channel_events. A peer stays in the table as long as it is connected, wanted, or something refers to it.
+ * Implements struct channel_events. A peer stays in the table as long as it is connected, wanted, or something waits for it; nobody
+ * keeps a pointer to one across turns.
  * On down: links and monitors across it fire noconnection, then nodedown is told. One thread.
  */
 #ifndef HM_NODE_PEERS_H

@@ -49,8 +49,35 @@ static void refuses_what_is_no_atom(void **state) {
     names_free(names);
 }
 
+static void claims_of_strangers_leave_nothing_behind(void **state) {
+    (void)state;
+    struct names *names = names_new(2);
+    const hm_node_name *kept = names_intern(names, "kept@host", 9);
+    for (int i = 0; i < 100; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "n%d@host", i);
+        const hm_node_name *claimed = names_claim(names, text, strlen(text));
+        assert_non_null(claimed);
+        names_release(names, claimed);
+    }
+    assert_int_equal(names_count(names), 1);
+    assert_ptr_equal(names_claim(names, "kept@host", 9), kept);
+    names_release(names, kept);
+    assert_ptr_equal(names_find(names, "kept@host", 9), kept);
+
+    const hm_node_name *twice = names_claim(names, "x@host", 6);
+    assert_ptr_equal(names_claim(names, "x@host", 6), twice);
+    assert_null(names_claim(names, "y@host", 6)); /* the cap holds for claims, too */
+    names_release(names, twice);
+    assert_ptr_equal(names_intern(names, "x@host", 6), twice); /* it proved itself */
+    names_release(names, twice);
+    assert_int_equal(names_count(names), 2);
+    names_free(names);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(claims_of_strangers_leave_nothing_behind),
         cmocka_unit_test(interns_once),
         cmocka_unit_test(keeps_to_the_cap),
         cmocka_unit_test(refuses_what_is_no_atom),
