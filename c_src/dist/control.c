@@ -186,16 +186,20 @@ static int take_ref(struct names *names, hm_term term, hm_ref *ref) {
     return ref_decode(names, term, ref) ? HM_OK : HM_ELIMIT;
 }
 
-/* Latin-1 atoms of old peers are taken as they are: names of processes that differ from ASCII there are not found. */
+/* A name of a process is UTF-8. Old peers may say it in Latin-1, which is the same as long as it is ASCII; a name that is
+ * not has no place to be converted into here, and no release that we talk to sends one. */
 static int take_atom(hm_term term, struct bytes *text) {
     struct reader r = reader_of(bytes_of(term.bytes, term.size));
     uint8_t tag = reader_u8(&r);
-    if (tag == ETF_SMALL_ATOM_UTF8 || tag == ETF_SMALL_ATOM)
-        *text = reader_bytes(&r, reader_u8(&r));
-    else if (tag == ETF_ATOM_UTF8 || tag == ETF_ATOM)
-        *text = reader_bytes(&r, reader_u16(&r));
-    else
+    bool small = tag == ETF_SMALL_ATOM_UTF8 || tag == ETF_SMALL_ATOM;
+    if (!small && tag != ETF_ATOM_UTF8 && tag != ETF_ATOM)
         return HM_EBADTERM;
+    struct bytes read = reader_bytes(&r, small ? reader_u8(&r) : reader_u16(&r));
+    if (tag == ETF_SMALL_ATOM || tag == ETF_ATOM)
+        for (size_t i = 0; i < read.size; i++)
+            if (read.at[i] >= 0x80)
+                return HM_EBADTERM;
+    *text = read;
     return r.failed ? HM_EBADTERM : HM_OK;
 }
 

@@ -227,6 +227,20 @@ static void refuses_malformed_tuples(void **state) {
     assert_int_equal(decode_format(f, "{6, ~p, '', \"name\"}"), HM_EBADTERM);
 }
 
+/* Found by fuzzing: such a name went out again as UTF-8, which it is not, and the peer closes then. */
+static void refuses_latin1_names(void **state) {
+    struct fixture *f = *state;
+    static const unsigned char name[] = {115, 1, 0xe9}, ascii[] = {115, 1, 'e'};
+    struct control control;
+    hm_term unused;
+    hm_put_format(f->build, "{6, ~p, '', ~t}", f->there, (hm_term){name, sizeof name});
+    assert_int_equal(control_decode(built(f->build), f->names, &control, &unused), HM_EBADTERM);
+    hm_build_reset(f->build);
+    hm_put_format(f->build, "{6, ~p, '', ~t}", f->there, (hm_term){ascii, sizeof ascii});
+    assert_int_equal(control_decode(built(f->build), f->names, &control, &unused), 0);
+    assert_int_equal(control.name.size, 1);
+}
+
 static void says_when_names_are_full(void **state) {
     struct fixture *f = *state;
     struct names *few = names_new(1);
@@ -314,6 +328,7 @@ int main(void) {
         cmocka_unit_test(survives_changed_bytes),
         cmocka_unit_test_setup_teardown(decodes_altact_signals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_malformed_tuples, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_latin1_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_when_names_are_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(picks_forms_by_flags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writes_hot_messages_as_the_table_does, set_up, tear_down),
