@@ -1,4 +1,4 @@
-/* The life of a channel, and what it sends. */
+/* The life of a channel, and when its output is written. */
 #include "dist/channel_private.h"
 
 #include <errno.h>
@@ -7,12 +7,9 @@
 #include <unistd.h>
 
 #include "etf/names.h"
-#include "etf/tags.h"
 
 enum {
     WRITE_BUDGET = 1024 * 1024, /* of one turn: a fast peer must not keep us in its bulk */
-    CONTROL_MAX = 16 * 1024 * 1024, /* a control tuple holds at most a reason for peers without EXIT_PAYLOAD */
-    HOT_PAYLOAD_MAX = 16 * 1024,
 };
 
 static const struct {
@@ -183,62 +180,6 @@ void channel_put_tick(struct channel *channel) {
     channel_write_later(channel);
 }
 
-/* Returns the bytes written, 0: no memory. */
-static size_t put_hot(struct channel *channel, const struct control *control, size_t control_size, hm_term payload) {
-    bool header = channel->header_mode;
-    size_t head = header ? FRAME_WHOLE_HEAD : FRAME_PASS_HEAD;
-    uint8_t *at = output_reserve(&channel->output, head + control_size + 1 + payload.size);
-    if (!at)
-        return 0;
-    size_t size = head + control_hot_encode(control, channel->flags, at + head);
-    if (!header)
-        at[size++] = ETF_VERSION;
-    memcpy(at + size, payload.bytes, payload.size);
-    size += payload.size;
-    frame_whole_head(at, header, size - head);
-    output_commit(&channel->output, size);
-    return size;
-}
-
-static int put_cold(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
-    bool reason_inside;
-    writer_reset(&channel->scratch);
-    int error = control_encode(control, channel->flags, payload, &channel->scratch, &reason_inside);
-    if (error)
-        return error;
-    struct outgoing message = {
-        .sender = control->from,
-        .control = bytes_of(channel->scratch.at, channel->scratch.size),
-        .payload = reason_inside ? (hm_term){NULL, 0} : payload,
-        .shared = shared,
-    };
-    error = output_message(&channel->output, &message);
-    if (channel->scratch.capacity > 4096)
-        writer_fini(&channel->scratch);
-    return error;
-}
-
-int channel_send(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
-    if (channel->state != CHANNEL_UP)
-        return HM_ENOCONNECTION;
-    size_t hot = control_hot_size(control);
-    if (hot && payload.size > 0 && payload.size < HOT_PAYLOAD_MAX && !output_has_bulk(&channel->output)) {
-        if (!put_hot(channel, control, hot, payload))
-            return HM_ENOMEM;
-    } else {
-        int error = put_cold(channel, control, payload, shared);
-        if (error)
-            return error;
-    }
-    channel->stats.frames_out++;
-    channel->coalescing.sent = true;
-    if (!channel->busy && output_pending(&channel->output) > channel->dist->output_high)
-        channel->busy = true;
-    if (!channel->flush.queued)
-        turn_add(channel->dist->turn, TURN_FLUSH, &channel->flush);
-    return HM_OK;
-}
-
 /* ---- begin ---- */
 
 static void on_tick_timer(struct channel *channel) {
@@ -296,7 +237,7 @@ static struct channel *new_channel(struct dist *dist, const hm_node_name *peer) 
     channel->reap.run = on_reap;
     output_init(&channel->output);
     fragments_init(&channel->fragments, dist->max_fragments, dist->max_message);
-    writer_init(&channel->scratch, CONTROL_MAX);
+    writer_init(&channel->scratch, SCRATCH_MAX);
     event_assign(&channel->timer, dist->base, -1, 0, on_timer, channel);
     channel->handshake = malloc(sizeof *channel->handshake);
     if (!channel->handshake) {

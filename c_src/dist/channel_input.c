@@ -11,9 +11,10 @@
 
 enum {
     INPUT_FIRST = 4 * 1024,     /* enough for a handshake and for calls */
+    INPUT_USUAL = 64 * 1024, /* what is read at once stays in the cache until it was handled */
     INPUT_MAX = 256 * 1024,
     LARGE_FRAME = 128 * 1024,   /* above this a frame is read into a block of its own; BEAM's fragments stay below */
-    READ_BUDGET = 256 * 1024,   /* of one callback, then others have their turn */
+    READ_BUDGET = 64 * 1024,   /* of one callback, then others have their turn */
 
     FLOOD_PER_MS = 150,
     FLOOD_LOWAT = 16 * 1024,
@@ -301,7 +302,7 @@ static bool make_room(struct channel *channel, bool filled) {
     }
     if (channel->state == CHANNEL_UP) {
         size_t frame = have >= 4 ? 4 + (size_t)get_be32(input->at) : 0;
-        if (filled && capacity < INPUT_MAX)
+        if (filled && capacity < INPUT_USUAL)
             capacity *= 4;
         while (capacity < frame)
             capacity *= 2;

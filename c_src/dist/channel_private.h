@@ -1,6 +1,6 @@
 /*
- * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, sending), channel_dial.c
- * (from a name to a socket), channel_input.c (from bytes to events).
+ * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, writing), channel_dial.c
+ * (from a name to a socket), channel_input.c (from bytes to events), channel_send.c (from messages to bytes).
  */
 #ifndef HM_DIST_CHANNEL_PRIVATE_H
 #define HM_DIST_CHANNEL_PRIVATE_H
@@ -45,6 +45,20 @@ struct memo {
     uint8_t bytes[256];
 };
 
+/*
+ * The control tuple of the last message that was sent: the next one is often from the same process (fan-out), and as often
+ * to the same one (a flood of casts). The bytes before `prefix` depend on the sender alone.
+ */
+struct send_memo {
+    size_t size, prefix; /* size 0: none */
+    enum control_kind kind;
+    hm_pid from, to;
+    size_t name_size; /* of SEND_NAME; the name is at the end of bytes */
+    uint8_t bytes[256];
+};
+
+enum { SCRATCH_MAX = 16 * 1024 * 1024 }; /* a control tuple holds at most a reason, for peers without EXIT_PAYLOAD */
+
 /* Reads are put off while a flood comes in: prototype.md 8.4. */
 struct coalescing {
     struct mono window_start;
@@ -78,6 +92,7 @@ struct channel {
     struct output output;
     struct writer scratch; /* control tuples that are not hot, handshake messages */
     struct memo memo;
+    struct send_memo send_memo;
     struct tick tick;
     struct coalescing coalescing;
     struct channel_stats stats;

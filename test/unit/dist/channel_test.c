@@ -266,6 +266,49 @@ static void send_number(struct side *side, uint32_t from, const char *name, int 
     assert_int_equal(side_send_name(side, from, name, (hm_term){bytes, 5}, NULL), 0);
 }
 
+/* Both ends remember the last control tuple; here no two neighbours are the same in all parts, most in some. */
+struct expected {
+    uint32_t from, to;
+    char name[8];
+};
+
+static void expect_of(int number, struct expected *expected) {
+    unsigned mix = (unsigned)number * 2654435761u >> 16;
+    expected->from = 1 + mix % 3;
+    expected->to = mix & 8 ? 0 : 1 + mix / 16 % 3;
+    snprintf(expected->name, sizeof expected->name, "%s", expected->to ? "" : mix & 64 ? "n" : mix & 128 ? "nn" : "m");
+}
+
+static void check_expected(struct side *side, struct channel *channel, const struct control *control, hm_term payload) {
+    struct expected expected;
+    int64_t number;
+    assert_true(hm_get_int64(payload, &number));
+    expect_of((int)number, &expected);
+    assert_int_equal(control->from.id, expected.from);
+    assert_int_equal(control->to.id, expected.to);
+    assert_string_equal(side->name, expected.name);
+}
+
+static void mixes_senders_and_receivers(void **state) {
+    struct pair *pair = *state;
+    connect_both(pair);
+    pair->b.on_control = check_expected;
+    for (int i = 0; i < 2000; i++) {
+        struct expected expected;
+        unsigned char bytes[5] = {98};
+        set_be32(bytes + 1, (uint32_t)i);
+        expect_of(i, &expected);
+        struct control control = {.kind = expected.to ? CONTROL_SEND : CONTROL_SEND_NAME};
+        control.from = side_pid(&pair->a, expected.from);
+        if (expected.to)
+            control.to = (hm_pid){channel_peer(pair->a.channel), expected.to, 0, 4242};
+        else
+            control.name = bytes_of(expected.name, strlen(expected.name));
+        assert_int_equal(channel_send(pair->a.channel, &control, (hm_term){bytes, 5}, NULL), 0);
+    }
+    wait_for_controls(pair, 2000);
+}
+
 struct order {
     int64_t next[3];
     int bulky;
@@ -439,6 +482,7 @@ int main(void) {
         TEST(passes_messages_in_fragments),
         TEST(passes_messages_whole),
         TEST(keeps_the_order_of_each_sender),
+        TEST(mixes_senders_and_receivers),
         TEST(carries_every_operation),
         TEST(refuses_what_the_peer_cannot_be_told),
         TEST(is_busy_between_its_marks),
