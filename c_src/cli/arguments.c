@@ -50,7 +50,7 @@ int settings_read_arguments(struct settings *settings, unsigned command, const c
         if (!option)
             return complain_unknown(command, argument, size, why, capacity);
         if (!(option->commands & command))
-            return complain(HM_EINVAL, why, capacity, "hermod %s has no option --%s%s", command_name,
+            return complain(HM_EINVAL, why, capacity, "%s has no option --%s%s", command_name,
                             option->name,
                             option->commands == IN_START  ? ": it belongs to hermod start"
                             : option->commands == IN_CHAT ? ": it belongs to hermod chat"

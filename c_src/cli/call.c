@@ -19,9 +19,9 @@ static int print_answer(const struct tool *tool, const struct call *call, hm_ter
     char *text;
     int error = hm_term_print(reply, tool->settings->json ? HM_SYNTAX_JSON : call->syntax, 0, &text);
     if (error == HM_EBADTERM && tool->settings->json)
-        return fail(EXIT_FAILED, "the answer has parts that JSON cannot say; ask again without --json");
+        return give_up(EXIT_FAILED, "the answer has parts that JSON cannot say; ask again without --json");
     if (error)
-        return fail(EXIT_FAILED, "cannot print the answer: %s", hm_strerror(error));
+        return give_up(EXIT_FAILED, "cannot print the answer: %s", hm_strerror(error));
     puts(text);
     free(text);
     return EXIT_FINE;
@@ -44,8 +44,8 @@ static enum hm_verdict on_names(hm_process *self, void *arg, int error, hm_term 
                 bool module = name.size > 7 && memcmp(name.at, "Elixir.", 7) == 0;
                 suggestion_try(&best, name.at + (module ? 7 : 0), name.size - (module ? 7 : 0));
             }
-    tool_finish(tool, fail(EXIT_NOPROC, "no process named %s on %s%s", name_shown(call->name),
-                           tool->target.text, suggestion_text(&best, "", guess, sizeof guess)));
+    tool_finish(tool, give_up(EXIT_NOPROC, "no process named %s on %s%s", name_shown(call->name),
+                              tool->target.text, suggestion_text(&best, "", guess, sizeof guess)));
     return HM_CONTINUE;
 }
 
@@ -80,7 +80,7 @@ static void ask(struct tool *tool) {
     int error = hm_call(tool->self, hm_to_name(call->name, tool->peer), hm_build_term(call->request),
                         tool_left_ms(tool), on_answer, tool);
     if (error)
-        tool_finish(tool, fail(exit_code_of(error), "%s", hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
 
 static int run(const struct settings *settings, int count, char **arguments) {
@@ -93,7 +93,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     if (!error)
         error = term_argument_read(call.request, arguments[2], settings, &call.syntax, why, sizeof why);
     if (error)
-        code = fail(exit_code_of(error), "%s", error == HM_ENOMEM ? hm_strerror(error) : why);
+        code = give_up(exit_code_of(error), "%s", error == HM_ENOMEM ? hm_strerror(error) : why);
     else
         code = tool_run(settings, "call", arguments[0], ask, &call);
     hm_build_free(call.request);

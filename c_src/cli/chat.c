@@ -246,7 +246,7 @@ static void refuse(struct chat *chat, int code, const char *format, ...) {
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
     if (!chat->been_in) {
-        finish(chat, fail(code, "%s", why));
+        finish(chat, give_up(code, "%s", why));
         return;
     }
     if (!chat->told)
@@ -540,8 +540,8 @@ static void on_connected(void *arg, int error, const char *text) {
     if (chat->over)
         return;
     if (error)
-        finish(chat, fail(exit_code_of(error), "no connection to %s: %s", chat->target.text,
-                          text && *text ? text : hm_strerror(error)));
+        finish(chat, give_up(exit_code_of(error), "no connection to %s: %s", chat->target.text,
+                             text && *text ? text : hm_strerror(error)));
     else
         join(chat);
 }
@@ -562,8 +562,8 @@ static void on_ready(void *arg, int error, const char *text) {
         text = "";
     }
     if (error)
-        finish(chat, fail(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(chat->node),
-                          text && *text ? text : hm_strerror(error)));
+        finish(chat, give_up(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(chat->node),
+                             text && *text ? text : hm_strerror(error)));
 }
 
 /* Log lines must not tear the prompt. */
@@ -642,14 +642,14 @@ static int run_node(struct chat *chat, int attempt) {
     chat->over = chat->name_taken = false;
     int error = make_node(chat, attempt, why, sizeof why);
     if (error)
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
     chat->peer = hm_node_find(chat->node, chat->target.text);
     if (!chat->peer)
-        return fail(EXIT_USAGE, "\"%s\" is no node name", chat->target.text);
+        return give_up(EXIT_USAGE, "\"%s\" is no node name", chat->target.text);
     if (strcmp(hm_node_name_of(chat->node), chat->target.text) == 0)
-        return fail(EXIT_USAGE,
-                    "%s is the server: this node needs another name, give one with --sname or --name",
-                    chat->target.text);
+        return give_up(EXIT_USAGE,
+                       "%s is the server: this node needs another name, give one with --sname or --name",
+                       chat->target.text);
     snprintf(prompt, sizeof prompt, "%s> ", hm_node_name_of(chat->node));
     error = chat_ui_new(chat->base, prompt, &ui_events, chat, &chat->ui);
     if (!error) {
@@ -657,14 +657,14 @@ static int run_node(struct chat *chat, int attempt) {
         error = hm_server_start(chat->node, &handler_class, &start, chat, NULL);
     }
     if (error)
-        return fail(exit_code_of(error), "%s", hm_strerror(error));
+        return give_up(exit_code_of(error), "%s", hm_strerror(error));
     error = hm_node_start(chat->node, on_ready, chat);
     if (error)
-        return fail(exit_code_of(error), "cannot listen: %s",
-                    error == HM_ESYSTEM ? strerror(errno) : hm_strerror(error));
+        return give_up(exit_code_of(error), "cannot listen: %s",
+                       error == HM_ESYSTEM ? strerror(errno) : hm_strerror(error));
     while (!chat->over)
         if (event_base_loop(chat->base, EVLOOP_ONCE) < 0)
-            return fail(EXIT_FAILED, "the event loop failed");
+            return give_up(EXIT_FAILED, "the event loop failed");
     return chat->code;
 }
 
@@ -682,7 +682,7 @@ static int run_base(struct chat *chat) {
     chat->base = event_base_new();
     chat->retry = chat->base ? evtimer_new(chat->base, on_retry, chat) : NULL;
     if (!chat->retry || !watch_signals(chat))
-        return fail(EXIT_FAILED, "out of memory");
+        return give_up(EXIT_FAILED, "out of memory");
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
         code = run_node(chat, attempt);
         bool again = chat->name_taken;
@@ -690,16 +690,16 @@ static int run_base(struct chat *chat) {
         if (!again)
             return code;
     }
-    return fail(code, "the name of this node is taken: give it another with --sname");
+    return give_up(code, "the name of this node is taken: give it another with --sname");
 }
 
 static int check_nick(const char *nick) {
     if (!nick)
-        return fail(EXIT_USAGE, "who are you? give a --nick");
+        return give_up(EXIT_USAGE, "who are you? give a --nick");
     if (!chat_text_is_clean(nick) || strspn(nick, " ") == strlen(nick))
-        return fail(EXIT_USAGE, "--nick must be readable text");
+        return give_up(EXIT_USAGE, "--nick must be readable text");
     if (strlen(nick) >= NICK_BYTES)
-        return fail(EXIT_USAGE, "--nick must be shorter than %d bytes", NICK_BYTES);
+        return give_up(EXIT_USAGE, "--nick must be shorter than %d bytes", NICK_BYTES);
     return EXIT_FINE;
 }
 
@@ -709,9 +709,9 @@ static int run(const struct settings *settings, int count, char **arguments) {
     (void)count;
     (void)arguments;
     if (!chat)
-        return fail(EXIT_FAILED, "out of memory");
+        return give_up(EXIT_FAILED, "out of memory");
     chat->settings = settings;
-    int code = !settings->server ? fail(EXIT_USAGE, "where is the chat? give its node with --server")
+    int code = !settings->server ? give_up(EXIT_USAGE, "where is the chat? give its node with --server")
                                  : check_nick(settings->nick);
     int error = code ? 0 : node_argument_read(&chat->target, settings->server, settings, why, sizeof why);
     if (!code && !error) {
@@ -722,7 +722,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
         error = node_setup_cookie(&chat->setup, settings, why, sizeof why);
     }
     if (error)
-        code = fail(exit_code_of(error), "%s", why);
+        code = give_up(exit_code_of(error), "%s", why);
     if (!code)
         code = run_base(chat);
     if (chat->retry)

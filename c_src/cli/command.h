@@ -42,7 +42,7 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 
 /* "hermod: " and the message, on standard error. Returns code, so that it can be returned. */
-int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int give_up(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code for an enum hm_error. */
 int exit_code_of(int error);
 

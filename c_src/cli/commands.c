@@ -23,7 +23,7 @@ const struct command *command_find(const char *name) {
 }
 
 /* One write: lines of several processes on one terminal stay whole. */
-int fail(int code, const char *format, ...) {
+int give_up(int code, const char *format, ...) {
     char text[4096] = "hermod: ";
     va_list arguments;
     va_start(arguments, format);

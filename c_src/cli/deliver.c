@@ -22,9 +22,9 @@ static enum hm_verdict on_confirmed(hm_process *self, void *arg, int error, hm_t
     (void)self;
     (void)reply;
     if (error == HM_ENOCONNECTION)
-        tool_finish(tool, fail(EXIT_NO_CONNECTION,
-                               "the connection to %s was lost; the message may not have arrived",
-                               tool->target.text));
+        tool_finish(tool, give_up(EXIT_NO_CONNECTION,
+                                  "the connection to %s was lost; the message may not have arrived",
+                                  tool->target.text));
     else
         tool_finish(tool, EXIT_FINE);
     return HM_CONTINUE;
@@ -45,7 +45,7 @@ static void hand_over(struct tool *tool) {
         error = hm_call(tool->self, hm_to_name("net_kernel", tool->peer), hm_build_term(delivery->message),
                         left < CONFIRM_MS ? left : CONFIRM_MS, on_confirmed, tool);
     if (error)
-        tool_finish(tool, fail(exit_code_of(error), "%s", hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
 
 int deliver(const struct settings *settings, const char *command, char **arguments, bool cast) {
@@ -59,7 +59,7 @@ int deliver(const struct settings *settings, const char *command, char **argumen
     if (!error)
         error = term_argument_read(delivery.message, arguments[2], settings, &syntax, why, sizeof why);
     if (error)
-        code = fail(exit_code_of(error), "%s", error == HM_ENOMEM ? hm_strerror(error) : why);
+        code = give_up(exit_code_of(error), "%s", error == HM_ENOMEM ? hm_strerror(error) : why);
     else
         code = tool_run(settings, command, arguments[0], hand_over, &delivery);
     hm_build_free(delivery.message);

@@ -29,12 +29,12 @@ static int flushed(int code) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     if (errno != EPIPE)
-        fail(EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
+        give_up(EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
     return code ? code : EXIT_FAILED;
 }
 
 static int complain_usage(const char *why, const char *command) {
-    fail(EXIT_USAGE, "%s", why);
+    give_up(EXIT_USAGE, "%s", why);
     fprintf(stderr, "Try: hermod %s%s--help\n", command, *command ? " " : "");
     return EXIT_USAGE;
 }
@@ -89,8 +89,8 @@ static int check_operands(const struct command *command, int count, char *why, s
     if (count >= command->least && count <= command->most)
         return 0;
     if (command->most == 0)
-        return complain(HM_EINVAL, why, capacity, "hermod %s takes options only", command->name);
-    return complain(HM_EINVAL, why, capacity, "hermod %s takes %s: %s", command->name,
+        return complain(HM_EINVAL, why, capacity, "%s takes options only", command->name);
+    return complain(HM_EINVAL, why, capacity, "%s takes %s: %s", command->name,
                     command->least == command->most ? command->most == 1 ? "one argument" : "these arguments"
                                                     : "at most one argument",
                     command->arguments);
@@ -104,7 +104,7 @@ static int run_command(const struct command *command, int argc, char **argv) {
     int error = operands ? settings_init(&settings) : HM_ENOMEM;
     if (error) {
         free(operands);
-        return fail(EXIT_FAILED, "%s", hm_strerror(error));
+        return give_up(EXIT_FAILED, "%s", hm_strerror(error));
     }
     error = settings_read_arguments(&settings, command->bit, command->name, argc, argv, operands, &count, why,
                                     sizeof why);
@@ -123,7 +123,7 @@ static int run_command(const struct command *command, int argc, char **argv) {
 done:;
     int code;
     if (error == HM_ENOMEM)
-        code = fail(EXIT_FAILED, "%s", why);
+        code = give_up(EXIT_FAILED, "%s", why);
     else if (error)
         code = complain_usage(why, command->name);
     else

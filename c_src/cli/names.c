@@ -35,12 +35,12 @@ static void on_name(void *arg, const char *name, uint16_t port, int error) {
         return;
     }
     if (error) {
-        tool_finish(tool,
-                    fail(EXIT_NO_CONNECTION, "epmd on %s, port %llu: %s",
-                         names->host ? names->host : "this machine", (unsigned long long)settings->epmd_port,
-                         error == HM_EEPMD           ? "none answers, so no node is running there"
-                         : error == HM_ENOCONNECTION ? "there is no such host"
-                                                     : hm_strerror(error)));
+        tool_finish(tool, give_up(EXIT_NO_CONNECTION, "epmd on %s, port %llu: %s",
+                                  names->host ? names->host : "this machine",
+                                  (unsigned long long)settings->epmd_port,
+                                  error == HM_EEPMD           ? "none answers, so no node is running there"
+                                  : error == HM_ENOCONNECTION ? "there is no such host"
+                                                              : hm_strerror(error)));
         return;
     }
     if (settings->json)
@@ -54,7 +54,7 @@ static void ask(struct tool *tool) {
     struct names *names = tool->arg;
     int error = hm_epmd_names(tool->node, names->host, on_name, tool);
     if (error)
-        tool_finish(tool, fail(exit_code_of(error), "%s", hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
 
 static int run(const struct settings *settings, int count, char **arguments) {

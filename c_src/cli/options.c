@@ -82,7 +82,7 @@ const struct option option_table[] = {
      .min = 1, .max = 1000000,
      .help = "Connections that may be in the making at the same time; the next is refused."},
     {"max-frame", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(max_frame), .fallback = "128M",
-     .min = 64 * KIB, .max = 4 * GIB - 1,
+     .min = 64 * KIB, .max = 2 * GIB,
      .help = "The largest frame taken from a peer. One that announces more is disconnected."},
     {"max-message", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(max_message), .fallback = "512M",
      .min = 64 * KIB, .max = 1024 * GIB,

@@ -16,8 +16,8 @@ static enum hm_verdict on_answer(hm_process *self, void *arg, int error, hm_term
             printf("pong from %s in %.2f ms\n", tool->target.text, ms);
         tool_finish(tool, EXIT_FINE);
     } else if (!error) {
-        tool_finish(tool,
-                    fail(EXIT_NO_CONNECTION, "%s does not take this node for connected", tool->target.text));
+        tool_finish(
+            tool, give_up(EXIT_NO_CONNECTION, "%s does not take this node for connected", tool->target.text));
     } else {
         tool_finish(tool, tool_explain(tool, "net_kernel", error, reply, HM_SYNTAX_ERLANG));
     }
@@ -36,7 +36,7 @@ static void ask(struct tool *tool) {
                         tool_left_ms(tool), on_answer, tool);
     hm_build_free(request);
     if (error)
-        tool_finish(tool, fail(exit_code_of(error), "%s", hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
 
 static int run(const struct settings *settings, int count, char **arguments) {

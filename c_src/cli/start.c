@@ -5,6 +5,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,8 +105,8 @@ static int check_without(const struct settings *settings) {
             snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *name);
         }
         if (!known)
-            return fail(EXIT_USAGE, "--without: there is no service \"%s\"%s (there are: %s)", given,
-                        suggestion_text(&best, "", guess, sizeof guess), all);
+            return give_up(EXIT_USAGE, "--without: there is no service \"%s\"%s (there are: %s)", given,
+                           suggestion_text(&best, "", guess, sizeof guess), all);
     }
     return EXIT_FINE;
 }
@@ -120,7 +122,7 @@ static int start_services(struct daemon *daemon) {
     };
     char why[WHY_BYTES] = "";
     int error = services_start(daemon->node, &config, why, sizeof why);
-    return error ? fail(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
+    return error ? give_up(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
 }
 
 /* FILE.so:ARGUMENT. The colon counts only behind ".so": both a path and an argument may have others. */
@@ -131,23 +133,23 @@ static int load_one(struct daemon *daemon, const char *given) {
     char *path;
     /* Without a slash dlopen would look where the system's libraries are. */
     if (asprintf(&path, "%s%.*s", memchr(given, '/', size) ? "" : "./", (int)size, given) < 0)
-        return fail(EXIT_FAILED, "out of memory");
+        return give_up(EXIT_FAILED, "out of memory");
     int code = EXIT_FINE;
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     void *symbol = object ? dlsym(object, "hermod_load") : NULL;
     if (!object) {
-        code = fail(EXIT_USAGE, "--load: %s", dlerror());
+        code = give_up(EXIT_USAGE, "--load: %s", dlerror());
     } else if (!symbol) {
-        code =
-            fail(EXIT_USAGE,
-                 "--load: %s has no function hermod_load (see hm_load_function in <hermod/hermod.h>)", path);
+        code = give_up(EXIT_USAGE,
+                       "--load: %s has no function hermod_load (see hm_load_function in <hermod/hermod.h>)",
+                       path);
     } else {
         hm_load_function *load;
         memcpy(&load, &symbol, sizeof load); /* ISO C has no cast from an object's address to a function's */
         int error = load(daemon->node, argument);
         if (error)
-            code = fail(EXIT_FAILED, "--load: hermod_load of %s did not start its servers: %s", path,
-                        hm_strerror(error));
+            code = give_up(EXIT_FAILED, "--load: hermod_load of %s did not start its servers: %s", path,
+                           hm_strerror(error));
     }
     free(path);
     return code; /* never closed: handlers of its servers may run until the end */
@@ -210,16 +212,16 @@ static int read_connects(struct daemon *daemon, bool dial) {
         char why[WHY_BYTES];
         int error = node_argument_read(&node, list->items[i], daemon->settings, why, sizeof why);
         if (error)
-            return fail(exit_code_of(error), "--connect: %s", why);
+            return give_up(exit_code_of(error), "--connect: %s", why);
         if (node.long_names && !daemon->settings->name)
-            return fail(EXIT_USAGE,
-                        "--connect: %s has a long name, and this node a short one: start it with --name",
-                        node.text);
+            return give_up(EXIT_USAGE,
+                           "--connect: %s has a long name, and this node a short one: start it with --name",
+                           node.text);
         const hm_node_name *peer = hm_node_find(daemon->node, node.text);
         if (!peer)
-            return fail(EXIT_USAGE, "--connect: \"%s\" is no node name", node.text);
+            return give_up(EXIT_USAGE, "--connect: \"%s\" is no node name", node.text);
         if (dial && (error = hm_keep_connected(daemon->node, peer)))
-            return fail(exit_code_of(error), "--connect %s: %s", node.text, hm_strerror(error));
+            return give_up(exit_code_of(error), "--connect %s: %s", node.text, hm_strerror(error));
     }
     return EXIT_FINE;
 }
@@ -229,8 +231,8 @@ static void on_ready(void *arg, int error, const char *text) {
     if (daemon->over)
         return;
     if (error) {
-        finish(daemon, fail(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(daemon->node),
-                            text && *text ? text : hm_strerror(error)));
+        finish(daemon, give_up(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(daemon->node),
+                               text && *text ? text : hm_strerror(error)));
         return;
     }
     int code = read_connects(daemon, true);
@@ -243,16 +245,16 @@ static void on_ready(void *arg, int error, const char *text) {
 static int explain_listen(const struct settings *settings, int error) {
     const char *address = settings->listen ? settings->listen : "all addresses";
     if (error == HM_ENOENT || error == HM_ENOCONNECTION)
-        return fail(EXIT_USAGE, "--listen: this machine has no address %s", address);
+        return give_up(EXIT_USAGE, "--listen: this machine has no address %s", address);
     if (error != HM_ESYSTEM)
-        return fail(exit_code_of(error), "cannot listen: %s", hm_strerror(error));
+        return give_up(exit_code_of(error), "cannot listen: %s", hm_strerror(error));
     const char *cause = strerror(errno);
     if (settings->port.first == 0)
-        return fail(EXIT_FAILED, "cannot listen on %s: %s", address, cause);
+        return give_up(EXIT_FAILED, "cannot listen on %s: %s", address, cause);
     if (settings->port.first == settings->port.last)
-        return fail(EXIT_FAILED, "cannot listen on %s, port %u: %s", address, settings->port.first, cause);
-    return fail(EXIT_FAILED, "cannot listen on %s, no port of %u-%u: %s", address, settings->port.first,
-                settings->port.last, cause);
+        return give_up(EXIT_FAILED, "cannot listen on %s, port %u: %s", address, settings->port.first, cause);
+    return give_up(EXIT_FAILED, "cannot listen on %s, no port of %u-%u: %s", address, settings->port.first,
+                   settings->port.last, cause);
 }
 
 /* ---- run ---- */
@@ -266,6 +268,27 @@ static void raise_descriptor_limit(void) {
     }
 }
 
+/*
+ * SCHED_BATCH: same share of the CPU, but who wakes up does not push the running program aside. The peers of
+ * this machine, whose write wakes us, finish what they were sending first, and we read it in one piece: with
+ * 64 callers half the CPU for each call, and no later answers, also beside programs that never sleep. A
+ * policy that somebody chose (chrt) stays.
+ */
+static void let_others_finish(void) {
+    struct sched_param param = {0};
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        sched_setscheduler(0, SCHED_BATCH, &param);
+}
+
+/* Mailboxes fill and empty with every read: by default malloc gives their pages back to the system each time.
+ */
+static void keep_some_memory(void) {
+    enum { KEEP_BYTES = 1024 * 1024 };
+    mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+    /* Setting the one ends the automatic change of the other; large messages go back to the system. */
+    mallopt(M_MMAP_THRESHOLD, 2 * KEEP_BYTES);
+}
+
 static int run_daemon(struct daemon *daemon) {
     const struct settings *settings = daemon->settings;
     char why[WHY_BYTES];
@@ -276,8 +299,10 @@ static int run_daemon(struct daemon *daemon) {
     node_setup_name(&daemon->setup, settings, "hermod");
     int error = node_setup_cookie(&daemon->setup, settings, why, sizeof why);
     if (error)
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
     raise_descriptor_limit();
+    let_others_finish();
+    keep_some_memory();
     struct event_config *config = event_config_new();
     if (config)
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
@@ -285,10 +310,10 @@ static int run_daemon(struct daemon *daemon) {
     if (config)
         event_config_free(config);
     if (!daemon->base || !watch_signals(daemon))
-        return fail(EXIT_FAILED, "cannot make an event loop: %s", strerror(errno));
+        return give_up(EXIT_FAILED, "cannot make an event loop: %s", strerror(errno));
     error = hm_node_new(daemon->base, &daemon->setup.options, &daemon->node, why, sizeof why);
     if (error)
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
     if ((code = start_services(daemon)))
         return code;
     for (size_t i = 0; i < settings->load.count; i++)
@@ -301,7 +326,7 @@ static int run_daemon(struct daemon *daemon) {
         return explain_listen(settings, error);
     while (!daemon->over)
         if (event_base_loop(daemon->base, 0) < 0)
-            return fail(EXIT_FAILED, "the event loop failed: %s", strerror(errno));
+            return give_up(EXIT_FAILED, "the event loop failed: %s", strerror(errno));
     return daemon->code;
 }
 

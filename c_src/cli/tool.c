@@ -38,8 +38,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg) {
     struct tool *tool = arg;
     (void)fd;
     (void)what;
-    tool_finish(tool, fail(EXIT_TIMEOUT, "no %s within %llu ms", tool->waiting_for,
-                           (unsigned long long)tool->settings->timeout_ms));
+    tool_finish(tool, give_up(EXIT_TIMEOUT, "no %s within %llu ms", tool->waiting_for,
+                              (unsigned long long)tool->settings->timeout_ms));
 }
 
 static int init_process(hm_process *self, void *argument) {
@@ -56,8 +56,8 @@ static void on_connected(void *arg, int error, const char *text) {
     if (tool->over)
         return;
     if (error) {
-        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s", tool->target.text,
-                               text && *text ? text : hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+                                  text && *text ? text : hm_strerror(error)));
         return;
     }
     tool->waiting_for = "answer";
@@ -69,7 +69,7 @@ static void on_ready(void *arg, int error, const char *text) {
     if (tool->over)
         return;
     if (error) {
-        tool_finish(tool, fail(exit_code_of(error), "%s", text && *text ? text : hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s", text && *text ? text : hm_strerror(error)));
         return;
     }
     if (!tool->peer) {
@@ -78,21 +78,23 @@ static void on_ready(void *arg, int error, const char *text) {
     }
     error = hm_connect(tool->node, tool->peer, on_connected, tool);
     if (error)
-        tool_finish(tool, fail(exit_code_of(error), "no connection to %s: %s", tool->target.text,
-                               hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+                                  hm_strerror(error)));
 }
 
 /*
- * A name that nobody on this machine has now. A name stays for ever in the atom table of every BEAM that sees it, so the tools take
- * few, and again and again: hermod-call-1, and -2 only while another `hermod call` runs. Who holds a number is marked by an abstract
- * socket, which goes with the process whatever its end. Without one (no room for sockets) the process id has to do.
+ * A name that nobody on this machine has now. A name stays for ever in the atom table of every BEAM that sees
+ * it, so the tools take few, and again and again: hermod-call-1, and -2 only while another `hermod call`
+ * runs. Who holds a number is marked by an abstract socket, which goes with the process whatever its end.
+ * Without one (no room for sockets) the process id has to do.
  */
 static unsigned own_number(const char *command) {
     enum { NUMBERS = 1000 };
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     for (unsigned number = 1; fd >= 0 && number <= NUMBERS; number++) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int size = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "hermod-%s-%u", command, number);
+        int size =
+            snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "hermod-%s-%u", command, number);
         socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size);
         if (bind(fd, (struct sockaddr *)&address, length) == 0)
             return number; /* fd stays open until the process ends */
@@ -116,7 +118,8 @@ static int make_node(struct tool *tool, struct node_setup *setup, const char *co
     bool given = settings->name || settings->sname, has_peer = tool->target.host != NULL;
     char name[NODE_NAME_BYTES];
     unsigned number = given ? 0 : own_number(command);
-    own_name(name, sizeof name, command, number, has_peer && tool->target.long_names ? tool->target.host : NULL);
+    own_name(name, sizeof name, command, number,
+             has_peer && tool->target.long_names ? tool->target.host : NULL);
     node_setup_name(setup, settings, name);
     if (!given && has_peer)
         setup->options.long_names = tool->target.long_names;
@@ -144,7 +147,7 @@ static int run(struct tool *tool, const char *command) {
     if (!tool->target.host)
         setup.options.cookie = "none"; /* nobody is going to be asked for it */
     else if ((error = node_setup_cookie(&setup, settings, why, sizeof why)))
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
 
     struct event_config *config = event_config_new();
     if (config)
@@ -154,7 +157,7 @@ static int run(struct tool *tool, const char *command) {
         event_config_free(config);
     tool->deadline = tool->base ? evtimer_new(tool->base, on_deadline, tool) : NULL;
     if (!tool->deadline)
-        return fail(EXIT_FAILED, "out of memory");
+        return give_up(EXIT_FAILED, "out of memory");
     tool->begun_us = tool_now_us();
     tool->ends_us = tool->begun_us + (int64_t)settings->timeout_ms * 1000;
     struct timeval timeout = {.tv_sec = (time_t)(settings->timeout_ms / 1000),
@@ -163,20 +166,20 @@ static int run(struct tool *tool, const char *command) {
 
     error = make_node(tool, &setup, command, why, sizeof why);
     if (error)
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
     if (tool->target.host) {
         tool->peer = hm_node_find(tool->node, tool->target.text);
         if (!tool->peer)
-            return fail(EXIT_USAGE, "\"%s\" is no node name", tool->target.text);
+            return give_up(EXIT_USAGE, "\"%s\" is no node name", tool->target.text);
     }
     error = hm_server_start(tool->node, &tool_class, NULL, tool, NULL);
     if (!error)
         error = hm_node_start(tool->node, on_ready, tool);
     if (error)
-        return fail(exit_code_of(error), "%s", hm_strerror(error));
+        return give_up(exit_code_of(error), "%s", hm_strerror(error));
     while (!tool->over)
         if (event_base_loop(tool->base, EVLOOP_ONCE) < 0)
-            return fail(EXIT_FAILED, "the event loop failed");
+            return give_up(EXIT_FAILED, "the event loop failed");
     return tool->code;
 }
 
@@ -200,7 +203,7 @@ int tool_run(const struct settings *settings, const char *command, const char *t
     char why[WHY_BYTES];
     int error = node_argument_read(&tool.target, target, settings, why, sizeof why);
     if (error)
-        return fail(exit_code_of(error), "%s", why);
+        return give_up(exit_code_of(error), "%s", why);
     return run_and_free(&tool, command);
 }
 
@@ -215,21 +218,21 @@ int tool_explain(const struct tool *tool, const char *atom, int error, hm_term r
     char *text = NULL;
     switch (error) {
     case HM_ENOPROC:
-        return fail(EXIT_NOPROC, "no process named %s on %s", name, tool->target.text);
+        return give_up(EXIT_NOPROC, "no process named %s on %s", name, tool->target.text);
     case HM_ENOCONNECTION:
-        return fail(EXIT_NO_CONNECTION, "the connection to %s was lost before the answer came",
-                    tool->target.text);
+        return give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the answer came",
+                       tool->target.text);
     case HM_ETIMEOUT:
-        return fail(EXIT_TIMEOUT, "no answer from %s on %s within %llu ms", name, tool->target.text,
-                    (unsigned long long)tool->settings->timeout_ms);
+        return give_up(EXIT_TIMEOUT, "no answer from %s on %s within %llu ms", name, tool->target.text,
+                       (unsigned long long)tool->settings->timeout_ms);
     case HM_EEXIT:
         if (reply.size && hm_term_print(reply, syntax, 2000, &text) == 0)
-            fail(EXIT_FAILED, "%s on %s ended before it answered: %s", name, tool->target.text, text);
+            give_up(EXIT_FAILED, "%s on %s ended before it answered: %s", name, tool->target.text, text);
         else
-            fail(EXIT_FAILED, "%s on %s ended before it answered", name, tool->target.text);
+            give_up(EXIT_FAILED, "%s on %s ended before it answered", name, tool->target.text);
         free(text);
         return EXIT_FAILED;
     default:
-        return fail(exit_code_of(error), "%s", hm_strerror(error));
+        return give_up(exit_code_of(error), "%s", hm_strerror(error));
     }
 }

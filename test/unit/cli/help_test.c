@@ -1,0 +1,125 @@
+/* What --help, --man and --completion print. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/help.h"
+
+static const struct command *shown; /* the printer below has no argument for it */
+
+static char *text_of(void (*print)(FILE *out)) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    print(out);
+    fclose(out);
+    assert_true(size > 0);
+    return text;
+}
+
+static void print_shown(FILE *out) {
+    help_command(out, shown);
+}
+
+static void assert_fits(const char *text) {
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        if (size > 79)
+            fail_msg("%zu columns: %.*s", size, (int)size, text);
+        if (size && text[size - 1] == ' ')
+            fail_msg("ends in a space: %.*s", (int)size, text);
+        text += size + (text[size] == '\n');
+    }
+}
+
+static void commands_are_complete(void **state) {
+    unsigned seen = 0;
+    for (size_t i = 0; commands[i]; i++) {
+        assert_ptr_equal(command_find(commands[i]->name), commands[i]);
+        assert_int_equal(seen & commands[i]->bit, 0);
+        seen |= commands[i]->bit;
+        assert_non_null(commands[i]->examples[0].line);
+    }
+    assert_int_equal(seen, IN_ALL);
+    assert_null(command_find("strat"));
+}
+
+static void general_help_names_every_command(void **state) {
+    char *text = text_of(help_general), line[64];
+    assert_fits(text);
+    for (size_t i = 0; commands[i]; i++) {
+        snprintf(line, sizeof line, "\n  %s ", commands[i]->name);
+        assert_non_null(strstr(text, line));
+    }
+    free(text);
+}
+
+static void help_has_every_option_of_its_command(void **state) {
+    for (size_t i = 0; commands[i]; i++) {
+        shown = commands[i];
+        char *text = text_of(print_shown);
+        assert_fits(text);
+        for (size_t j = 0; j < option_count; j++) {
+            char line[64];
+            snprintf(line, sizeof line, "\n  --%s%s%s", option_table[j].name,
+                     option_table[j].value ? " " : "", option_table[j].value ? option_table[j].value : "");
+            assert_int_equal(strstr(text, line) != NULL, (option_table[j].commands & shown->bit) != 0);
+        }
+        free(text);
+    }
+}
+
+static void the_man_page_has_everything(void **state) {
+    char *text = text_of(help_man);
+    assert_int_equal(strncmp(text, ".TH HERMOD 1 ", 13), 0);
+    for (size_t i = 0; i < option_count; i++) {
+        char name[64] = "\\fB\\-\\-", variable[64];
+        for (const char *c = option_table[i].name; *c; c++)
+            strncat(name, *c == '-' ? "\\-" : (char[]){*c, '\0'}, sizeof name - strlen(name) - 1);
+        strcat(name, "\\fR");
+        assert_non_null(strstr(text, name));
+        if (strcmp(option_table[i].name, "help"))
+            assert_non_null(strstr(text, option_variable(&option_table[i], variable, sizeof variable)));
+    }
+    /* Every line that begins with a dot is a macro. */
+    for (const char *dot = text; (dot = strstr(dot, "\n.")); dot++)
+        assert_true((dot[2] >= 'A' && dot[2] <= 'Z') || strncmp(dot + 2, "br\n", 3) == 0 ||
+                    strncmp(dot + 2, "nf\n", 3) == 0 || strncmp(dot + 2, "fi\n", 3) == 0);
+    free(text);
+}
+
+static void completion_has_every_command_and_option(void **state) {
+    char *text = text_of(help_bash);
+    for (size_t i = 0; commands[i]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "        %s) options='", commands[i]->name);
+        const char *options = strstr(text, line);
+        assert_non_null(options);
+        char *end = strchr(options, '\n');
+        *end = '\0';
+        for (size_t j = 0; j < option_count; j++) {
+            char word[64];
+            snprintf(word, sizeof word, "--%s", option_table[j].name);
+            if (option_table[j].commands & commands[i]->bit)
+                assert_non_null(strstr(options, word));
+        }
+        *end = '\n';
+    }
+    free(text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_are_complete),
+        cmocka_unit_test(general_help_names_every_command),
+        cmocka_unit_test(help_has_every_option_of_its_command),
+        cmocka_unit_test(the_man_page_has_everything),
+        cmocka_unit_test(completion_has_every_command_and_option),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
