@@ -40,7 +40,8 @@ const char *down_reason_text(enum down_reason reason) {
 }
 
 int down_reason_error(enum down_reason reason) {
-    return (unsigned)reason < sizeof down_rows / sizeof *down_rows ? down_rows[reason].error : HM_ENOCONNECTION;
+    bool known = (unsigned)reason < sizeof down_rows / sizeof *down_rows;
+    return known ? down_rows[reason].error : HM_ENOCONNECTION;
 }
 
 /* ---- end ---- */
@@ -61,7 +62,8 @@ static void on_reap(struct turn_task *task) {
     free_channel(turn_owner(task, struct channel, reap));
 }
 
-/* Out of everything that could call back; the memory stays until the end of the turn, since somebody may stand in it. */
+/* Out of everything that could call back; the memory stays until the end of the turn, since somebody may
+ * stand in it. */
 static void shut(struct channel *channel) {
     channel->state = CHANNEL_DOWN;
     if (channel->half_open)
@@ -107,7 +109,8 @@ void channel_close(struct channel *channel) {
 
 /* ---- output ---- */
 
-/* Says so when the channel got busy or free; outside of channel_send, whose caller may hold things in its hands. */
+/* Says so when the channel got busy or free; outside of channel_send, whose caller may hold things in its
+ * hands. */
 static void tell_busy(struct channel *channel) {
     if (channel->state != CHANNEL_UP)
         return;
@@ -140,8 +143,8 @@ static void flush(struct channel *channel) {
         event_add(&channel->write_event, NULL);
         break;
     case OUTPUT_FAILED:
-        /* The peer has closed. What it said before is still to be read, and says more (not_allowed, a last message): the
-         * read ends this channel, and it is due now. */
+        /* The peer has closed. What it said before is still to be read, and says more (not_allowed, a last
+         * message): the read ends this channel, and it is due now. */
         channel->blocked = true;
         if (errno != EPIPE && errno != ECONNRESET)
             channel_down(channel, DOWN_CLOSED, strerror(errno));

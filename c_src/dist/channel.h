@@ -1,16 +1,18 @@
 /*
  * dist/channel: one peer, from dialling or accepting to the last byte. No processes here.
  *
- * A channel owns its socket, handshake, input buffer, fragments, output and ticks. The layer above (node) owns the
- * decision which names may connect and what control messages mean; it is told through struct channel_events.
+ * A channel owns its socket, handshake, input buffer, fragments, output and ticks. The layer above (node)
+ * owns the decision which names may connect and what control messages mean; it is told through struct
+ * channel_events.
  *
- * Output: channel_send only appends to this turn's batch; the batch is written once, at the end of the turn. Ticks and
- * small messages go before the fragments of large ones, except that messages of one sender never overtake each other.
- * Above output_high the channel is busy (on_busy), below output_low it is not any more; it never refuses a message, it
- * is the callers who must stop.
+ * Output: channel_send only appends to this turn's batch; the batch is written once, at the end of the turn.
+ * Ticks and small messages go before the fragments of large ones, except that messages of one sender never
+ * overtake each other. Above output_high the channel is busy (on_busy), below output_low it is not any more;
+ * it never refuses a message, it is the callers who must stop.
  *
- * Life: channel_dial / channel_accept -> on_up -> on_down, or -> on_down alone when it fails before. After on_down, or
- * after channel_close returned, the pointer is dead: the memory goes at the end of the turn. One thread.
+ * Life: channel_dial / channel_accept -> on_up -> on_down, or -> on_down alone when it fails before. After
+ * on_down, or after channel_close returned, the pointer is dead: the memory goes at the end of the turn. One
+ * thread.
  */
 #ifndef HM_DIST_CHANNEL_H
 #define HM_DIST_CHANNEL_H
@@ -28,7 +30,8 @@ struct channel;
 
 enum dist_family { DIST_FAMILY_ANY, DIST_FAMILY_INET, DIST_FAMILY_INET6 };
 
-/* Why a channel ended, or did not come up. down_reason_text says it to humans, down_reason_error maps to hm_error. */
+/* Why a channel ended, or did not come up. down_reason_text says it to humans, down_reason_error maps to
+ * hm_error. */
 enum down_reason {
     DOWN_LOCAL,       /* channel_close */
     DOWN_CLOSED,      /* the peer closed, or the connection broke */
@@ -52,24 +55,24 @@ enum down_reason {
 /* What we say to a node that has told its name (the status of the handshake). */
 enum name_verdict {
     NAME_OK,
-    NAME_OK_SIMULTANEOUS, /* the caller has closed its own dialling channel to that node before it answers this */
+    NAME_OK_SIMULTANEOUS, /* the caller has closed its own dialling channel to that node before it says so */
     NAME_NOK,             /* our own dialling goes on */
     NAME_NOT_ALLOWED,
     NAME_ALIVE,           /* there is a channel to it that is up */
 };
 
 struct channel_events {
-    /* Acceptor: a peer has said who it is (its required flags were checked already). For a peer that asks to be named (NAME_ME)
-     * the name has been made up before. */
+    /* Acceptor: a peer has said who it is (its required flags were checked already). For a peer that asks to
+     * be named (NAME_ME) the name has been made up before. */
     enum name_verdict (*on_name)(void *arg, struct channel *channel, const hm_node_name *peer);
     /* The cookie for this peer. Lends until it returns to the loop. */
     const char *(*cookie)(void *arg, const hm_node_name *peer);
-    /* The peer has proved its cookie; right before the acceptor's ack. An older channel to the same node is closed
-     * here by the layer above (NAME_ALIVE answered with true). */
+    /* The peer has proved its cookie; right before the acceptor's ack. An older channel to the same node is
+     * closed here by the layer above (NAME_ALIVE answered with true). */
     void (*on_proved)(void *arg, struct channel *channel);
     void (*on_up)(void *arg, struct channel *channel);
-    /* payload: the message, reason or argument list, checked; size 0 when the operation has none. Borrowed until return;
-     * when shared is not NULL the bytes lie in that block and may be kept with block_hold. */
+    /* payload: the message, reason or argument list, checked; size 0 when the operation has none. Borrowed
+     * until return; when shared is not NULL the bytes lie in that block and may be kept with block_hold. */
     void (*on_control)(void *arg, struct channel *channel, const struct control *control, hm_term payload,
                        struct block *shared);
     void (*on_busy)(void *arg, struct channel *channel, bool busy);
@@ -100,7 +103,7 @@ struct dist {
     uint32_t tick_intensity;      /* 4 */
     uint32_t max_half_open;       /* accepted channels that are not up yet, 128 */
     uint32_t max_frame;           /* bytes of one frame, 128 MiB */
-    uint64_t max_message;         /* bytes of one message put together from fragments, 512 MiB; also of all unfinished ones */
+    uint64_t max_message;         /* bytes of one message made of fragments, and of all unfinished ones; 512 MiB */
     uint32_t max_fragments;       /* unfinished sequences of one peer, 64 */
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */
@@ -113,9 +116,11 @@ void dist_fini(struct dist *dist);
 
 /* Starts to connect; never calls back before it returns. NULL without memory. */
 struct channel *channel_dial(struct dist *dist, const hm_node_name *peer);
-/* Takes the connected, non-blocking socket (closes it when it fails). NULL: no memory or too many half-open. */
+/* Takes the connected, non-blocking socket (closes it when it fails). NULL: no memory or too many
+ * half-open. */
 struct channel *channel_accept(struct dist *dist, int fd);
-/* Ends it without on_down. What was sent before is written as far as the socket takes it now. Idempotent within a turn. */
+/* Ends it without on_down. What was sent before is written as far as the socket takes it now. Idempotent
+ * within a turn. */
 void channel_close(struct channel *channel);
 
 /* The peer's name: NULL for an accepted channel that has not told it yet. */
@@ -129,10 +134,11 @@ bool channel_is_busy(const struct channel *channel);
 void channel_set_user(struct channel *channel, void *user);
 void *channel_user(const struct channel *channel);
 
-/* Queues a control message (and its payload, a term without version byte) for the end of this turn. Only when up.
- * When shared is not NULL, payload lies in that block: large ones are referenced, not copied.
- * HM_ENOMEM; HM_EFLAGS when the peer cannot be told (see control_encode). */
-int channel_send(struct channel *channel, const struct control *control, hm_term payload, struct block *shared);
+/* Queues a control message (and its payload, a term without version byte) for the end of this turn. Only when
+ * up. When shared is not NULL, payload lies in that block: large ones are referenced, not copied. HM_ENOMEM;
+ * HM_EFLAGS when the peer cannot be told (see control_encode). */
+int channel_send(struct channel *channel, const struct control *control, hm_term payload,
+                 struct block *shared);
 
 struct channel_stats {
     uint64_t frames_in, frames_out, bytes_in, bytes_out, ticks_in, ticks_out, fragments_in, fragments_out;

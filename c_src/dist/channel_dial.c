@@ -7,7 +7,8 @@
 #include "dist/epmd_query.h"
 #include "etf/names.h"
 
-/* name@host in two; the name was checked by the layer above, yet one without @ is only a host that is not found. */
+/* name@host in two; the name was checked by the layer above, yet one without @ is only a host that is not
+ * found. */
 static struct bytes alive_of(const hm_node_name *peer) {
     struct bytes name = node_name_bytes(peer);
     const uint8_t *at = memchr(name.at, '@', name.size);

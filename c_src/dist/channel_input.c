@@ -1,4 +1,5 @@
-/* From bytes to events: reads, cuts frames, checks and decodes them. The one place where a peer's bytes come in. */
+/* From bytes to events: reads, cuts frames, checks and decodes them. The one place where a peer's bytes come
+ * in. */
 #include "dist/channel_private.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ enum {
     INPUT_FIRST = 4 * 1024,     /* enough for a handshake and for calls */
     INPUT_USUAL = 64 * 1024, /* what is read at once stays in the cache until it was handled */
     INPUT_MAX = 256 * 1024,
-    LARGE_FRAME = 128 * 1024,   /* above this a frame is read into a block of its own; BEAM's fragments stay below */
+    LARGE_FRAME = 128 * 1024,   /* above this a frame gets a block of its own; BEAM's fragments stay below */
     READ_BUDGET = 64 * 1024,   /* of one callback, then others have their turn */
 
     FLOOD_PER_MS = 150,
@@ -40,8 +41,8 @@ static int check(const struct channel *channel, struct bytes range, size_t *size
     return check_term(range, &limits, size);
 }
 
-/* BEAM closes the connection when a process of another node than the peer speaks; here as well, or a peer could forge
- * exits and monitors of anybody. */
+/* BEAM closes the connection when a process of another node than the peer speaks; here as well, or a peer
+ * could forge exits and monitors of anybody. */
 static bool from_is_peers(const struct channel *channel, const struct control *control) {
     switch (control->kind) {
     case CONTROL_LINK:
@@ -75,14 +76,16 @@ static bool decode(struct channel *channel, struct bytes tuple, struct control *
     if (error == HM_ENOENT) {
         /* Later releases may have operations that no flag announces; one line is enough. */
         if (!channel->unknown_logged)
-            log_warn(channel->dist->log, "peer.unknown_op", "node=%s sends control messages that we do not know; ignored",
+            log_warn(channel->dist->log, "peer.unknown_op",
+                     "node=%s sends control messages that we do not know; ignored",
                      log_escape(node_name_bytes(channel->peer)).text);
         channel->unknown_logged = true;
         return false;
     }
     if (error == HM_ELIMIT) {
         if (!channel->names_logged)
-            log_warn(channel->dist->log, "peer.names", "node=%s tells of nodes beyond the table's limit; ignored (max-names)",
+            log_warn(channel->dist->log, "peer.names",
+                     "node=%s tells of nodes beyond the table's limit; ignored (max-names)",
                      log_escape(node_name_bytes(channel->peer)).text);
         channel->names_logged = true;
         return false;
@@ -114,7 +117,8 @@ static bool cut_payload(struct channel *channel, struct bytes rest, hm_term *pay
     return true;
 }
 
-static void tell(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
+static void tell(struct channel *channel, const struct control *control, hm_term payload,
+                 struct block *shared) {
     channel->coalescing.messages++;
     channel->dist->events->on_control(channel->dist->arg, channel, control, payload, shared);
 }
@@ -159,7 +163,8 @@ static void on_fragment(struct channel *channel, const struct frame *frame) {
     if (!result)
         result = fragments_add(&channel->fragments, frame, control_size, &message);
     if (result == HM_ELIMIT) {
-        channel_down(channel, DOWN_LIMIT, "too large a message, or too many unfinished ones (max-message, max-fragments)");
+        channel_down(channel, DOWN_LIMIT,
+                     "too large a message, or too many unfinished ones (max-message, max-fragments)");
         return;
     }
     if (result < 0)
@@ -270,7 +275,8 @@ static bool next_frame(struct channel *channel) {
     return true;
 }
 
-/* Everything that is complete. The peer's last handshake message and its first frames may stand in one buffer. */
+/* Everything that is complete. The peer's last handshake message and its first frames may stand in one
+ * buffer. */
 static void consume(struct channel *channel) {
     struct input *input = &channel->input;
     if (input->large && input->large_filled == input->large->size) {
@@ -290,7 +296,8 @@ static void consume(struct channel *channel) {
 
 /* ---- reading ---- */
 
-/* Room for at least the rest of the frame that has begun; twice as much as before when the last read filled it all. */
+/* Room for at least the rest of the frame that has begun; twice as much as before when the last read filled
+ * it all. */
 static bool make_room(struct channel *channel, bool filled) {
     struct input *input = &channel->input;
     size_t have = input->end - input->start;
@@ -351,8 +358,9 @@ static void set_coalescing(struct channel *channel, bool on) {
 }
 
 /*
- * A receiver that reads every few messages takes the sender's CPU and makes it slower. So while more than 150 messages
- * come in each ms, and none of them had an answer (a caller must not wait), the socket wakes us at 16 KiB or after 1 ms.
+ * A receiver that reads every few messages takes the sender's CPU and makes it slower. So while more than 150
+ * messages come in each ms, and none of them had an answer (a caller must not wait), the socket wakes us at
+ * 16 KiB or after 1 ms.
  */
 static void judge_window(struct channel *channel, struct mono now) {
     struct coalescing *coalescing = &channel->coalescing;

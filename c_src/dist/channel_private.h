@@ -1,6 +1,7 @@
 /*
- * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, writing), channel_dial.c
- * (from a name to a socket), channel_input.c (from bytes to events), channel_send.c (from messages to bytes).
+ * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, writing),
+ * channel_dial.c (from a name to a socket), channel_input.c (from bytes to events), channel_send.c (from
+ * messages to bytes).
  */
 #ifndef HM_DIST_CHANNEL_PRIVATE_H
 #define HM_DIST_CHANNEL_PRIVATE_H
@@ -36,8 +37,9 @@ struct input {
 };
 
 /*
- * The control tuple of the last message: most messages of a flood have the same one, so that a compare replaces check and
- * decode (prototype: 5 ns against 20). Only for messages, whose control borrows nothing but the name.
+ * The control tuple of the last message: most messages of a flood have the same one, so that a compare
+ * replaces check and decode (prototype: 5 ns against 20). Only for messages, whose control borrows nothing
+ * but the name.
  */
 struct memo {
     size_t size; /* 0: none */
@@ -46,8 +48,8 @@ struct memo {
 };
 
 /*
- * The control tuple of the last message that was sent: the next one is often from the same process (fan-out), and as often
- * to the same one (a flood of casts). The bytes before `prefix` depend on the sender alone.
+ * The control tuple of the last message that was sent: the next one is often from the same process (fan-out),
+ * and as often to the same one (a flood of casts). The bytes before `prefix` depend on the sender alone.
  */
 struct send_memo {
     size_t size, prefix; /* size 0: none */
@@ -57,7 +59,8 @@ struct send_memo {
     uint8_t bytes[256];
 };
 
-enum { SCRATCH_MAX = 16 * 1024 * 1024 }; /* a control tuple holds at most a reason, for peers without EXIT_PAYLOAD */
+/* A control tuple holds at most a reason, for peers without EXIT_PAYLOAD. */
+enum { SCRATCH_MAX = 16 * 1024 * 1024 };
 
 /* Reads are put off while a flood comes in: prototype.md 8.4. */
 struct coalescing {

@@ -32,11 +32,12 @@ static bool same_name(const struct send_memo *memo, struct bytes name) {
 static size_t put_control(struct channel *channel, const struct control *control, size_t most, uint8_t *out) {
     struct send_memo *memo = &channel->send_memo;
     if (memo->size && memo->kind == control->kind && same_pid(memo->from, control->from)) {
-        if (control->kind == CONTROL_SEND ? same_pid(memo->to, control->to) : same_name(memo, control->name)) {
+        bool to_pid = control->kind == CONTROL_SEND;
+        if (to_pid ? same_pid(memo->to, control->to) : same_name(memo, control->name)) {
             memcpy(out, memo->bytes, memo->size);
             return memo->size;
         }
-        if (control->kind == CONTROL_SEND) {
+        if (to_pid) {
             memcpy(out, memo->bytes, memo->prefix);
             return memo->prefix + pid_encode(control->to, out + memo->prefix);
         }
@@ -61,7 +62,8 @@ static int put_hot(struct channel *channel, const struct control *control, size_
     return HM_OK;
 }
 
-static int put_cold(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
+static int put_cold(struct channel *channel, const struct control *control, hm_term payload,
+                    struct block *shared) {
     bool reason_inside;
     writer_reset(&channel->scratch);
     int error = control_encode(control, channel->flags, payload, &channel->scratch, &reason_inside);
@@ -79,7 +81,8 @@ static int put_cold(struct channel *channel, const struct control *control, hm_t
     return error;
 }
 
-int channel_send(struct channel *channel, const struct control *control, hm_term payload, struct block *shared) {
+int channel_send(struct channel *channel, const struct control *control, hm_term payload,
+                 struct block *shared) {
     if (channel->state != CHANNEL_UP)
         return HM_ENOCONNECTION;
     bool small = payload.size > 0 && payload.size < HOT_PAYLOAD_MAX;

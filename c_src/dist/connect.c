@@ -34,8 +34,9 @@ static void finish(struct connector *connector, int fd) {
     done(arg, fd, error);
 }
 
-/* A socket that dials a free port of this machine may get that port as its own and so reach itself (TCP's simultaneous
- * open). Whoever retries every few milliseconds, as registration does, meets that sooner or later. */
+/* A socket that dials a free port of this machine may get that port as its own and so reach itself (TCP's
+ * simultaneous open). Whoever retries every few milliseconds, as registration does, meets that sooner or
+ * later. */
 static bool reached_itself(int fd) {
     union address own = {0}, peer = {0};
     socklen_t own_size = sizeof own, peer_size = sizeof peer;

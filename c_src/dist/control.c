@@ -1,6 +1,6 @@
 /*
- * The table of control messages. Adding an operation: a row in `rows`, its number in `forms` when we may send it, a
- * golden frame in test/golden.
+ * The table of control messages. Adding an operation: a row in `rows`, its number in `forms` when we may send
+ * it, a golden frame in test/golden.
  *
  * Numbers, arities and meaning: erl_dist_protocol "Protocol between Connected Nodes"; erts_net_message and
  * erts_dsig_send_* in erts/emulator/beam/dist.c. ALTACT_SIG_SEND (37) exists since OTP 28.
@@ -69,7 +69,8 @@ static const struct row rows[] = {
     [27] = {"PAYLOAD_EXIT2_TT", CONTROL_EXIT2, true, FLAG_EXIT_PAYLOAD, {F_FROM, F_TO, F_TOKEN}},
     [28] = {"PAYLOAD_MONITOR_P_EXIT", CONTROL_DOWN, true, FLAG_DIST_MONITOR | FLAG_EXIT_PAYLOAD,
             {F_FROM_NAME, F_TO, F_REF}},
-    [29] = {"SPAWN_REQUEST", CONTROL_SPAWN_REQUEST, true, FLAG_SPAWN, {F_REF, F_FROM, F_LEADER, F_MFA, F_OPTIONS}},
+    [29] = {"SPAWN_REQUEST", CONTROL_SPAWN_REQUEST, true, FLAG_SPAWN,
+            {F_REF, F_FROM, F_LEADER, F_MFA, F_OPTIONS}},
     [30] = {"SPAWN_REQUEST_TT", CONTROL_SPAWN_REQUEST, true, FLAG_SPAWN,
             {F_REF, F_FROM, F_LEADER, F_MFA, F_OPTIONS, F_TOKEN}},
     [31] = {"SPAWN_REPLY", CONTROL_SPAWN_REPLY, false, FLAG_SPAWN, {F_REF, F_TO, F_ID, F_RESULT}},
@@ -87,7 +88,8 @@ enum { ROWS = sizeof rows / sizeof *rows, FORMS_MAX = 2 };
 static const uint8_t forms[][FORMS_MAX] = {
     [CONTROL_SEND] = {22, 2},
     [CONTROL_SEND_NAME] = {6},
-    /* Once ALTACT_SIG is negotiated a BEAM sends to aliases with 37 only; we do the same. Never with the PRIO bit. */
+    /* Once ALTACT_SIG is negotiated a BEAM sends to aliases with 37 only; we do the same. Never with the PRIO
+     * bit. */
     [CONTROL_SEND_ALIAS] = {37, 33},
     [CONTROL_LINK] = {1},
     [CONTROL_UNLINK] = {35, 4},
@@ -186,8 +188,8 @@ static int take_ref(struct names *names, hm_term term, hm_ref *ref) {
     return ref_decode(names, term, ref) ? HM_OK : HM_ELIMIT;
 }
 
-/* A name of a process is UTF-8. Old peers may say it in Latin-1, which is the same as long as it is ASCII; a name that is
- * not has no place to be converted into here, and no release that we talk to sends one. */
+/* A name of a process is UTF-8. Old peers may say it in Latin-1, which is the same as long as it is ASCII; a
+ * name that is not has no place to be converted into here, and no release that we talk to sends one. */
 static int take_atom(hm_term term, struct bytes *text) {
     struct reader r = reader_of(bytes_of(term.bytes, term.size));
     uint8_t tag = reader_u8(&r);
@@ -329,8 +331,9 @@ int control_decode(hm_term tuple, struct names *names, struct control *control, 
         if (taken >= arity)
             return HM_EBADTERM;
         hm_term element = cut_element(&r);
-        int error = r.failed ? HM_EBADTERM
-                             : take_field(row->fields[taken - 1], element, names, &decoded, &signal_bits, &reason);
+        if (r.failed)
+            return HM_EBADTERM;
+        int error = take_field(row->fields[taken - 1], element, names, &decoded, &signal_bits, &reason);
         if (error)
             return error;
     }
@@ -397,7 +400,8 @@ static void put_unsigned(struct writer *out, uint64_t value) {
     }
 }
 
-/* The name and not the pid. The atom '' is a name too (nobody's, but its monitor wants an answer): a place, size 0. */
+/* The name and not the pid. The atom '' is a name too (nobody's, but its monitor wants an answer): a place,
+ * size 0. */
 static bool has_name(const struct control *control, hm_pid instead) {
     return control->name.size > 0 || (!instead.node && control->name.at);
 }

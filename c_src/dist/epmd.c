@@ -68,8 +68,8 @@ static void arm(struct registration *registration, int64_t ms) {
     event_add(&registration->timer, &wait);
 }
 
-/* Starts the daemon when nobody listens, once in a life: an epmd that somebody stops later stays stopped, as with erl.
- * true: it is worth trying again soon. */
+/* Starts the daemon when nobody listens, once in a life: an epmd that somebody stops later stays stopped, as
+ * with erl. true: it is worth trying again soon. */
 static bool start_daemon(struct registration *registration) {
     const struct epmd_config *config = &registration->dist->epmd;
     if (registration->started_daemon)
@@ -81,7 +81,8 @@ static bool start_daemon(struct registration *registration) {
     if (epmd_daemon_start(config, &registration->daemon)) {
         registration->daemon = 0;
         registration->daemon_since.ns = 0;
-        log_warn(registration->dist->log, "epmd.start", "cannot start \"%s\": %s; start epmd by hand, or say how",
+        log_warn(registration->dist->log, "epmd.start",
+                 "cannot start \"%s\": %s; start epmd by hand, or say how",
                  config->start, strerror(errno));
         return false;
     }
@@ -126,7 +127,8 @@ static void take_answer(struct registration *registration) {
     uint8_t result;
     uint32_t creation;
     char why[160];
-    int complete = epmd_read_alive(bytes_of(registration->answer, registration->answered), &result, &creation);
+    struct bytes answer = bytes_of(registration->answer, registration->answered);
+    int complete = epmd_read_alive(answer, &result, &creation);
     if (complete == 0)
         return;
     if (complete < 0) {
@@ -192,8 +194,8 @@ static void on_connected(void *arg, int fd, int error) {
     char why[160];
     registration->connector = NULL;
     if (fd < 0) {
-        snprintf(why, sizeof why, "no epmd on port %u of this machine (%s)", (unsigned)registration->dist->epmd.port,
-                 strerror(error));
+        snprintf(why, sizeof why, "no epmd on port %u of this machine (%s)",
+                 (unsigned)registration->dist->epmd.port, strerror(error));
         retry(registration, HM_EEPMD, why);
         return;
     }
@@ -254,8 +256,8 @@ static void attempt(struct registration *registration) {
     epmd_addresses(registration->dist, &addresses);
     registration->state = REG_CONNECTING;
     arm(registration, ATTEMPT_MS);
-    registration->connector = connect_open(registration->dist, &addresses, registration->dist->epmd.port, ATTEMPT_MS,
-                                           on_connected, registration);
+    registration->connector = connect_open(registration->dist, &addresses, registration->dist->epmd.port,
+                                           ATTEMPT_MS, on_connected, registration);
     if (!registration->connector)
         retry(registration, HM_ENOMEM, "out of memory");
 }

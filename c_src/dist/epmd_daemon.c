@@ -43,7 +43,8 @@ int epmd_daemon_start(const struct epmd_config *config, pid_t *pid) {
     }
     arguments[count] = NULL;
 
-    /* Nothing of ours but the environment: no signal masks, no ignored signals, no terminal. Our sockets close on exec. */
+    /* Nothing of ours but the environment: no signal masks, no ignored signals, no terminal. Our sockets
+     * close on exec. */
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t files;
     sigset_t none, all;

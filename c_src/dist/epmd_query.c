@@ -104,7 +104,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg) {
         return;
     }
     if (what & EV_WRITE) {
-        ssize_t n = send(fd, query->request.at + query->sent, query->request.size - query->sent, MSG_NOSIGNAL);
+        size_t left = query->request.size - query->sent;
+        ssize_t n = send(fd, query->request.at + query->sent, left, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             fail(query, HM_EEPMD);
             return;
@@ -182,8 +183,8 @@ static struct epmd_query *start_resolve(struct epmd_query *query, const char *ho
     return query;
 }
 
-struct epmd_query *epmd_lookup(struct dist *dist, const char *host, const char *alive_name, epmd_lookup_done *done,
-                               void *arg) {
+struct epmd_query *epmd_lookup(struct dist *dist, const char *host, const char *alive_name,
+                               epmd_lookup_done *done, void *arg) {
     struct epmd_query *query = new_query(dist, arg);
     if (!query)
         return NULL;
@@ -192,8 +193,8 @@ struct epmd_query *epmd_lookup(struct dist *dist, const char *host, const char *
     return start_resolve(query, host);
 }
 
-struct epmd_query *epmd_lookup_at(struct dist *dist, const struct addresses *addresses, struct bytes alive_name,
-                                  epmd_lookup_done *done, void *arg) {
+struct epmd_query *epmd_lookup_at(struct dist *dist, const struct addresses *addresses,
+                                  struct bytes alive_name, epmd_lookup_done *done, void *arg) {
     struct epmd_query *query = new_query(dist, arg);
     if (!query)
         return NULL;

@@ -6,7 +6,7 @@
 
 #include "dist/resolve.h"
 
-struct epmd_query *epmd_lookup_at(struct dist *dist, const struct addresses *addresses, struct bytes alive_name,
-                                  epmd_lookup_done *done, void *arg);
+struct epmd_query *epmd_lookup_at(struct dist *dist, const struct addresses *addresses,
+                                  struct bytes alive_name, epmd_lookup_done *done, void *arg);
 
 #endif

@@ -87,7 +87,8 @@ static int start(struct fragments *fragments, const struct frame *frame, size_t 
     return HM_OK;
 }
 
-static void finish(struct fragments *fragments, struct sequence *sequence, struct fragments_message *message) {
+static void finish(struct fragments *fragments, struct sequence *sequence,
+                   struct fragments_message *message) {
     struct block *block = sequence->payload;
     size_t filled = sequence->filled;
     if (block->size - filled > filled / 4) {

@@ -1,9 +1,9 @@
 /*
  * dist/frame: one frame of the connected phase, between its length and its terms. Bytes only, no sockets.
  *
- * Frame = Length:32, body. Length 0 is a tick. What the body starts with was settled by the flags: with FRAGMENTS (or the
- * atom cache, which we never offer) a distribution header 131, 68 | 69 | 70, else the byte 112, "pass through".
- * In header mode the terms have no version byte, in pass-through mode each has one.
+ * Frame = Length:32, body. Length 0 is a tick. What the body starts with was settled by the flags: with
+ * FRAGMENTS (or the atom cache, which we never offer) a distribution header 131, 68 | 69 | 70, else the byte
+ * 112, "pass through". In header mode the terms have no version byte, in pass-through mode each has one.
  * Specification: erl_ext_dist, "Distribution Header" and "Distribution Header for fragmented messages".
  */
 #ifndef HM_DIST_FRAME_H
@@ -24,8 +24,8 @@ struct frame {
     struct bytes rest; /* the terms; in pass-through mode it starts with a version byte */
 };
 
-/* Reads the body of a frame. HM_EBADTERM: no frame of this mode; with references to the atom cache as well, since we
- * did not offer it. */
+/* Reads the body of a frame. HM_EBADTERM: no frame of this mode; with references to the atom cache as well,
+ * since we did not offer it. */
 int frame_read(struct bytes body, bool header_mode, struct frame *frame);
 
 enum {
@@ -36,8 +36,8 @@ enum {
     FRAME_PIECE = 64 * 1024, /* what BEAM cuts at; any size would do */
 };
 
-/* Heads of the frames that we write: `size` bytes follow the head. Return the number of bytes written, which is the
- * constant above. */
+/* Heads of the frames that we write: `size` bytes follow the head. Return the number of bytes written, which
+ * is the constant above. */
 size_t frame_whole_head(uint8_t *out, bool header_mode, size_t size);
 size_t frame_first_head(uint8_t *out, uint64_t sequence, uint64_t fragments, size_t size);
 size_t frame_next_head(uint8_t *out, uint64_t sequence, uint64_t fragment, size_t size);

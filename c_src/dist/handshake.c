@@ -57,7 +57,8 @@ static uint32_t random32(void) {
     return value;
 }
 
-void handshake_init(struct handshake *h, struct dist *dist, struct channel *channel, const hm_node_name *peer) {
+void handshake_init(struct handshake *h, struct dist *dist, struct channel *channel,
+                    const hm_node_name *peer) {
     *h = (struct handshake){.dist = dist, .channel = channel, .peer = peer, .dialled = peer != NULL};
 }
 
@@ -82,7 +83,8 @@ static const char *cookie_of(struct handshake *h) {
 static struct bytes own_name(struct handshake *h, char *buffer, size_t capacity) {
     size_t size = handshake_name_latin1(node_name_bytes(h->dist->self), buffer, capacity);
     if (size == 0)
-        fail(h, DOWN_NAME, "hs.name", "our own name has characters beyond Latin-1, which no handshake can carry");
+        fail(h, DOWN_NAME, "hs.name",
+             "our own name has characters beyond Latin-1, which no handshake can carry");
     return bytes_of(buffer, size);
 }
 
@@ -93,7 +95,8 @@ static bool check_flags(struct handshake *h) {
         return true;
     char names[160];
     flags_names(missing, names, sizeof names);
-    fail(h, DOWN_FLAGS, "hs.flags", "lacks the distribution flags %s: it must be Erlang/OTP 25 or newer", names);
+    fail(h, DOWN_FLAGS, "hs.flags", "lacks the distribution flags %s: it must be Erlang/OTP 25 or newer",
+         names);
     return false;
 }
 
@@ -115,8 +118,9 @@ static void write_status(struct writer *out, enum handshake_status status) {
     handshake_write_status(out, status, bytes_of(NULL, 0), 0);
 }
 
-/* A peer that started without a name (NAME_ME) tells its host alone and gets a name. The names are few and used again, since
- * a name stays for good in the tables of every node that sees it; the creation tells one tenant from the next. */
+/* A peer that started without a name (NAME_ME) tells its host alone and gets a name. The names are few and
+ * used again, since a name stays for good in the tables of every node that sees it; the creation tells one
+ * tenant from the next. */
 static size_t make_up_name(struct handshake *h, struct bytes host, char *name, size_t capacity) {
     enum { DYNAMIC_NAMES = 4096 };
     int size = snprintf(name, capacity, "DYN%u@%.*s", h->dist->next_dynamic++ % DYNAMIC_NAMES, (int)host.size,
@@ -310,17 +314,20 @@ static void on_status(struct handshake *h, struct bytes message, struct writer *
         set_state(h, HS_CHALLENGE);
         break;
     case STATUS_ALIVE:
-        /* It has not noticed yet that the last connection is gone. This attempt is wanted, else it were closed. */
+        /* It has not noticed yet that the last connection is gone. This attempt is wanted, else it were
+         * closed. */
         write_status(out, STATUS_TRUE);
         set_state(h, HS_CHALLENGE);
         break;
     case STATUS_NOK:
-        /* dist_util would wait here for the peer's own attempt; it comes as an accepted channel all the same. */
+        /* dist_util would wait here for the peer's own attempt; it comes as an accepted channel all the
+         * same. */
         fail(h, DOWN_SIMULTANEOUS, NULL, "both sides dialled; the peer's attempt goes on");
         break;
     case STATUS_NOT_ALLOWED:
         fail(h, DOWN_NOT_ALLOWED, "hs.not_allowed",
-             "does not let us connect: it wants other distribution flags, or its net_kernel:allow leaves us out");
+             "does not let us connect: it wants other distribution flags, "
+             "or its net_kernel:allow leaves us out");
         break;
     case STATUS_NAMED:
     case STATUS_TRUE:
@@ -340,7 +347,8 @@ static void on_challenge(struct handshake *h, struct bytes message, struct write
     }
     size_t size = handshake_name_utf8(challenge.name, name, sizeof name);
     if (!bytes_equal(bytes_of(name, size), node_name_bytes(h->peer))) {
-        fail(h, DOWN_NAME, "hs.name", "is called \"%s\" by itself: epmd or a fixed port led us to another node",
+        fail(h, DOWN_NAME, "hs.name",
+             "is called \"%s\" by itself: epmd or a fixed port led us to another node",
              log_escape(challenge.name).text);
         return;
     }
@@ -368,7 +376,8 @@ static void on_ack(struct handshake *h, struct bytes message) {
     handshake_digest(cookie_of(h), h->challenge, expected);
     if (!handshake_digest_equal(expected, ack.digest)) {
         fail(h, DOWN_COOKIE, "hs.cookie",
-             "refused: its acknowledgement proves no knowledge of the cookie; start both nodes with the same cookie");
+             "refused: its acknowledgement proves no knowledge of the cookie; "
+             "start both nodes with the same cookie");
         return;
     }
     set_state(h, HS_DONE);
@@ -418,7 +427,8 @@ void handshake_closed(struct handshake *h) {
         break;
     case HS_REPLY:
         fail(h, DOWN_CLOSED, "hs.closed",
-             "closed the connection instead of answering our challenge: it lacks a flag of ours or has another cookie");
+             "closed the connection instead of answering our challenge: "
+             "it lacks a flag of ours or has another cookie");
         break;
     case HS_STATUS:
     case HS_CHALLENGE:
@@ -427,11 +437,13 @@ void handshake_closed(struct handshake *h) {
         break;
     default:
         /* Port scanners and health checks come and go without a name. */
-        fail(h, DOWN_CLOSED, NULL, "closed the connection in the handshake (%s)", handshake_state_name(h->state));
+        fail(h, DOWN_CLOSED, NULL, "closed the connection in the handshake (%s)",
+             handshake_state_name(h->state));
     }
 }
 
 void handshake_timeout(struct handshake *h) {
-    fail(h, DOWN_SETUP_TIMEOUT, "hs.timeout", "said nothing for %u ms in the handshake (%s): is it overloaded, or no node?",
+    fail(h, DOWN_SETUP_TIMEOUT, "hs.timeout",
+         "said nothing for %u ms in the handshake (%s): is it overloaded, or no node?",
          (unsigned)h->dist->setup_ms, handshake_state_name(h->state));
 }

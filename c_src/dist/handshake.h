@@ -1,11 +1,11 @@
 /*
- * dist/handshake: the states of a handshake, as acceptor and as initiator. No sockets, no timers: the channel feeds it
- * messages and writes what it answers.
+ * dist/handshake: the states of a handshake, as acceptor and as initiator. No sockets, no timers: the channel
+ * feeds it messages and writes what it answers.
  *
- * It asks the layer above through dist->events (on_name, cookie, on_proved), which may close the channel meanwhile:
- * channel_close calls handshake_abort, and the handshake looks at that after every up-call.
- * It logs why it failed, in a sentence that says what to do (ids hs.cookie, hs.flags, hs.name, hs.not_allowed, hs.timeout).
- * Specification: erl_dist_protocol "Distribution Handshake"; lib/kernel/src/dist_util.erl.
+ * It asks the layer above through dist->events (on_name, cookie, on_proved), which may close the channel
+ * meanwhile: channel_close calls handshake_abort, and the handshake looks at that after every up-call. It
+ * logs why it failed, in a sentence that says what to do (ids hs.cookie, hs.flags, hs.name, hs.not_allowed,
+ * hs.timeout). Specification: erl_dist_protocol "Distribution Handshake"; lib/kernel/src/dist_util.erl.
  */
 #ifndef HM_DIST_HANDSHAKE_H
 #define HM_DIST_HANDSHAKE_H
@@ -49,7 +49,8 @@ void handshake_init(struct handshake *handshake, struct dist *dist, struct chann
                     const hm_node_name *peer);
 /* Appends the first message when we are the initiator; the acceptor begins to wait. */
 void handshake_start(struct handshake *handshake, struct writer *out);
-/* One message without its length. Appends what must be answered, also before a failure. Look at state afterwards. */
+/* One message without its length. Appends what must be answered, also before a failure. Look at state
+ * afterwards. */
 void handshake_message(struct handshake *handshake, struct bytes message, struct writer *out);
 /* The socket ended, or nothing came for setup_ms: fills reason and detail. */
 void handshake_closed(struct handshake *handshake);

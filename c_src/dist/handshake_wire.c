@@ -37,7 +37,8 @@ int handshake_read_name(struct bytes message, struct handshake_name *name) {
         read.creation = reader_u32(&r);
         read.name = reader_bytes(&r, reader_u16(&r));
     } else {
-        /* Version 5, as OTP 23 and 24 send it to a node that they do not know: the rest of it follows in a complement. */
+        /* Version 5, as OTP 23 and 24 send it to a node that they do not know: the rest of it follows in a
+         * complement. */
         r = open_message(message, 'n');
         read.old = true;
         if (reader_u16(&r) != 5)
@@ -137,7 +138,8 @@ void handshake_write_name(struct writer *out, const struct handshake_name *name)
     writer_put(out, name->name.at, name->name.size);
 }
 
-void handshake_write_status(struct writer *out, enum handshake_status status, struct bytes name, uint32_t creation) {
+void handshake_write_status(struct writer *out, enum handshake_status status, struct bytes name,
+                            uint32_t creation) {
     const char *text = status_texts[status];
     size_t size = strlen(text);
     bool named = status == STATUS_NAMED;

@@ -1,10 +1,10 @@
 /*
  * dist/handshake_wire: the messages of the handshake, version 6, in both directions. Bytes only, no sockets.
  *
- * A message here is what stands behind its 2-byte length. Everything read borrows from the bytes given. Bytes after the
- * last field of a name are ignored, as the specification wants it.
- * Names travel as Latin-1 (atom_to_binary(Node, latin1) in dist_util.erl), within Hermod they are UTF-8: see
- * handshake_name_utf8. Specification: erl_dist_protocol "Distribution Handshake"; lib/kernel/src/dist_util.erl.
+ * A message here is what stands behind its 2-byte length. Everything read borrows from the bytes given. Bytes
+ * after the last field of a name are ignored, as the specification wants it. Names travel as Latin-1
+ * (atom_to_binary(Node, latin1) in dist_util.erl), within Hermod they are UTF-8: see handshake_name_utf8.
+ * Specification: erl_dist_protocol "Distribution Handshake"; lib/kernel/src/dist_util.erl.
  */
 #ifndef HM_DIST_HANDSHAKE_WIRE_H
 #define HM_DIST_HANDSHAKE_WIRE_H
@@ -65,7 +65,8 @@ int handshake_read_ack(struct bytes message, struct handshake_ack *ack);
 /* Writers: append the message with its 2-byte length. Names: Latin-1. */
 void handshake_write_name(struct writer *out, const struct handshake_name *name);
 /* name, creation: of STATUS_NAMED, else ignored. */
-void handshake_write_status(struct writer *out, enum handshake_status status, struct bytes name, uint32_t creation);
+void handshake_write_status(struct writer *out, enum handshake_status status, struct bytes name,
+                            uint32_t creation);
 void handshake_write_challenge(struct writer *out, const struct handshake_challenge *challenge);
 void handshake_write_complement(struct writer *out, const struct handshake_complement *complement);
 void handshake_write_reply(struct writer *out, const struct handshake_reply *reply);
@@ -78,8 +79,8 @@ void handshake_digest(const char *cookie, uint32_t challenge, uint8_t digest[HAN
 /* Takes as long for a first wrong byte as for the last. */
 bool handshake_digest_equal(const uint8_t a[HANDSHAKE_DIGEST], const uint8_t b[HANDSHAKE_DIGEST]);
 
-/* Names on the wire are Latin-1: to UTF-8 and back, at most capacity bytes. Return the size, or 0 when it does not fit
- * or has other characters. */
+/* Names on the wire are Latin-1: to UTF-8 and back, at most capacity bytes. Return the size, or 0 when it
+ * does not fit or has other characters. */
 size_t handshake_name_utf8(struct bytes latin1, char *out, size_t capacity);
 size_t handshake_name_latin1(struct bytes utf8, char *out, size_t capacity);
 /* name@host: one @, something on both sides, no control characters, at most 255 characters. */

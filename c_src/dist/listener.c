@@ -23,7 +23,8 @@ struct listener {
 
 static void pause_accepting(struct listener *listener) {
     struct timeval wait = timeval_of_ms(PAUSE_MS);
-    log_warn(listener->dist->log, "listen.paused", "cannot accept (%s); trying again in %d ms: raise the limit of open files",
+    log_warn(listener->dist->log, "listen.paused",
+             "cannot accept (%s); trying again in %d ms: raise the limit of open files",
              strerror(errno), PAUSE_MS);
     event_del(&listener->event);
     event_add(&listener->resume, &wait);
@@ -41,7 +42,8 @@ static void accept_one(struct listener *listener, int fd) {
     struct dist *dist = listener->dist;
     bool full = dist->half_open >= dist->max_half_open;
     if (full && !listener->full_logged)
-        log_warn(dist->log, "listen.full", "%u connections are in the handshake: refusing more (max-half-open)",
+        log_warn(dist->log, "listen.full",
+                 "%u connections are in the handshake: refusing more (max-half-open)",
                  (unsigned)dist->half_open);
     listener->full_logged = full;
     channel_accept(dist, fd);

@@ -26,7 +26,8 @@ struct chunk {
     uint8_t own[];
 };
 
-/* A message of the bulk lane: in fragments (block), or frames that are ready (own bytes) and wait for their sender. */
+/* A message of the bulk lane: in fragments (block), or frames that are ready (own bytes) and wait for their
+ * sender. */
 struct bulk {
     STAILQ_ENTRY(bulk) link;
     struct block *block;
@@ -299,7 +300,8 @@ static void drop_written(struct output *output, size_t written) {
     }
 }
 
-enum output_result output_write(struct output *output, struct transport *transport, size_t budget, size_t *written) {
+enum output_result output_write(struct output *output, struct transport *transport, size_t budget,
+                                size_t *written) {
     *written = 0;
     for (;;) {
         while (output->wire_bytes < WIRE_LOW && output_has_bulk(output))

@@ -1,14 +1,14 @@
 /*
  * dist/output: what a channel has to write, in the order in which it goes.
  *
- * Two lanes. The wire lane is a list of chunks: small messages are appended to the last chunk (one copy, no allocation
- * for most), large shared payloads are referenced. The bulk lane holds messages that go out in fragments, one queue for
- * each sending process; whenever the wire lane is nearly empty, each sender in turn gives one fragment. So a small message
- * waits for at most WIRE_LOW bytes of bulk, and messages of one sender keep their order: while it has something in the bulk
- * lane, its small messages queue there, too.
+ * Two lanes. The wire lane is a list of chunks: small messages are appended to the last chunk (one copy, no
+ * allocation for most), large shared payloads are referenced. The bulk lane holds messages that go out in
+ * fragments, one queue for each sending process; whenever the wire lane is nearly empty, each sender in turn
+ * gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and messages of one sender
+ * keep their order: while it has something in the bulk lane, its small messages queue there, too.
  *
- * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again (prototype, f0 against f3).
- * Owned by one channel, calls nobody back.
+ * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again (prototype,
+ * f0 against f3). Owned by one channel, calls nobody back.
  */
 #ifndef HM_DIST_OUTPUT_H
 #define HM_DIST_OUTPUT_H
@@ -57,7 +57,8 @@ static inline bool output_has_bulk(const struct output *output) {
     return !TAILQ_EMPTY(&output->bulk);
 }
 
-/* Room in the wire lane for this many bytes in one piece, NULL without memory; then how many of them were used. */
+/* Room in the wire lane for this many bytes in one piece, NULL without memory; then how many of them were
+ * used. */
 uint8_t *output_reserve(struct output *output, size_t size);
 void output_commit(struct output *output, size_t size);
 
@@ -73,6 +74,7 @@ enum output_result {
     OUTPUT_MEMORY,  /* a fragment cannot be prepared, so that the sequence can't go on */
 };
 /* Writes at most about `budget` bytes. *written: how many were. */
-enum output_result output_write(struct output *output, struct transport *transport, size_t budget, size_t *written);
+enum output_result output_write(struct output *output, struct transport *transport, size_t budget,
+                                size_t *written);
 
 #endif

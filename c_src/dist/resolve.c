@@ -96,7 +96,8 @@ static bool is_own_host(const char *host) {
     return strcasecmp(host, own) == 0;
 }
 
-/* A node may listen on one interface only; IPv4 first, since that is where a BEAM listens unless told otherwise. */
+/* A node may listen on one interface only; IPv4 first, since that is where a BEAM listens unless told
+ * otherwise. */
 static void add_interfaces(struct addresses *addresses, enum dist_family family) {
     struct ifaddrs *all;
     if (getifaddrs(&all) != 0)
@@ -173,7 +174,9 @@ static void start(evutil_socket_t fd, short what, void *arg) {
     }
     enum dist_family family = resolve->dist->family;
     struct evutil_addrinfo hints = {
-        .ai_family = family == DIST_FAMILY_INET ? AF_INET : family == DIST_FAMILY_INET6 ? AF_INET6 : AF_UNSPEC,
+        .ai_family = family == DIST_FAMILY_INET    ? AF_INET
+                     : family == DIST_FAMILY_INET6 ? AF_INET6
+                                                   : AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
         .ai_protocol = IPPROTO_TCP,
     };

@@ -1,9 +1,9 @@
 /*
  * dist/resolve: from the host part of a node name to addresses, without ever blocking the loop.
  *
- * Literals, "localhost" and the name of this machine are answered from here: for our own machine that is the loopback and
- * every address of its interfaces, so that local nodes meet without DNS. Everything else goes to libevent's resolver,
- * which reads /etc/hosts and /etc/resolv.conf. Respects dist->family. One thread.
+ * Literals, "localhost" and the name of this machine are answered from here: for our own machine that is the
+ * loopback and every address of its interfaces, so that local nodes meet without DNS. Everything else goes to
+ * libevent's resolver, which reads /etc/hosts and /etc/resolv.conf. Respects dist->family. One thread.
  */
 #ifndef HM_DIST_RESOLVE_H
 #define HM_DIST_RESOLVE_H

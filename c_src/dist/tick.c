@@ -5,8 +5,8 @@ void tick_init(struct tick *tick, uint32_t interval_ms, uint32_t intensity, bool
 }
 
 /*
- * Time alone will not do: after we were stopped for a minute, the peer's bytes lie unread in the socket and the timer
- * fires first. Counting alone would let the moment vary by a whole interval to one side.
+ * Time alone will not do: after we were stopped for a minute, the peer's bytes lie unread in the socket and
+ * the timer fires first. Counting alone would let the moment vary by a whole interval to one side.
  */
 static bool is_down(const struct tick *tick, struct mono now) {
     int64_t whole_ms = (int64_t)tick->interval_ms * tick->intensity;

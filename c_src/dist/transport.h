@@ -1,8 +1,9 @@
 /*
  * dist/transport: how bytes go to a peer and come from it. A channel knows its transport through this alone.
  *
- * There is one kind so far, tcp, which serves every connected stream socket (tests use a socketpair). A new one (TLS) is a
- * file that fills struct transport_ops, and a line where channels are made. All calls are non-blocking.
+ * There is one kind so far, tcp, which serves every connected stream socket (tests use a socketpair). A new
+ * one (TLS) is a file that fills struct transport_ops, and a line where channels are made. All calls are
+ * non-blocking.
  */
 #ifndef HM_DIST_TRANSPORT_H
 #define HM_DIST_TRANSPORT_H

@@ -1,6 +1,6 @@
 /*
- * Two nodes' dist layers in one process, on one loop, and channels between them over a socketpair. Each side writes down
- * what it is told; a test waits for facts with pair_until, never for time.
+ * Two nodes' dist layers in one process, on one loop, and channels between them over a socketpair. Each side
+ * writes down what it is told; a test waits for facts with pair_until, never for time.
  */
 #ifndef TEST_SUPPORT_DIST_PAIR_H
 #define TEST_SUPPORT_DIST_PAIR_H

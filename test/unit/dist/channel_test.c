@@ -266,7 +266,8 @@ static void send_number(struct side *side, uint32_t from, const char *name, int 
     assert_int_equal(side_send_name(side, from, name, (hm_term){bytes, 5}, NULL), 0);
 }
 
-/* Both ends remember the last control tuple; here no two neighbours are the same in all parts, most in some. */
+/* Both ends remember the last control tuple; here no two neighbours are the same in all parts, most in some.
+ * */
 struct expected {
     uint32_t from, to;
     char name[8];
@@ -279,7 +280,8 @@ static void expect_of(int number, struct expected *expected) {
     snprintf(expected->name, sizeof expected->name, "%s", expected->to ? "" : mix & 64 ? "n" : mix & 128 ? "nn" : "m");
 }
 
-static void check_expected(struct side *side, struct channel *channel, const struct control *control, hm_term payload) {
+static void check_mix(struct side *side, struct channel *channel,
+                 const struct control *control, hm_term payload) {
     struct expected expected;
     int64_t number;
     assert_true(hm_get_int64(payload, &number));
@@ -292,7 +294,7 @@ static void check_expected(struct side *side, struct channel *channel, const str
 static void mixes_senders_and_receivers(void **state) {
     struct pair *pair = *state;
     connect_both(pair);
-    pair->b.on_control = check_expected;
+    pair->b.on_control = check_mix;
     for (int i = 0; i < 2000; i++) {
         struct expected expected;
         unsigned char bytes[5] = {98};
@@ -315,7 +317,8 @@ struct order {
     int total;
 };
 
-static void check_order(struct side *side, struct channel *channel, const struct control *control, hm_term payload) {
+static void check_order(struct side *side, struct channel *channel,
+                 const struct control *control, hm_term payload) {
     struct order *order = side->context;
     int64_t number;
     order->total++;
@@ -429,7 +432,8 @@ static void is_busy_between_its_marks(void **state) {
     block_release(block);
 }
 
-static void close_inside(struct side *side, struct channel *channel, const struct control *control, hm_term payload) {
+static void close_inside(struct side *side, struct channel *channel,
+                 const struct control *control, hm_term payload) {
     if (side->controls == 2) {
         channel_close(channel);
         side->channel = NULL;

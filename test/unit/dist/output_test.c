@@ -84,7 +84,8 @@ static enum output_result write_all(struct fixture *f) {
     return output_write(&f->output, &f->sink.transport, SIZE_MAX, &written);
 }
 
-/* What arrived, as text: "a" a whole message, "B" the first fragment of one, "." another, "!" its last. Checks sizes. */
+/* What arrived, as text: "a" a whole message, "B" the first fragment of one, "." another, "!" its last.
+ * Checks sizes. */
 static void describe(struct fixture *f, char *text) {
     size_t at = 0;
     while (at < f->sink.got.size) {
