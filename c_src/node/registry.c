@@ -1,9 +1,19 @@
 #include "node/registry.h"
 
+/* Names are short; uthash's own function takes longer to begin than they are long. */
+#define HASH_FUNCTION(text, size, hash) ((hash) = hash_text(text, size))
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <stdlib.h>
 #include <uthash.h>
+
+static unsigned hash_text(const void *text, size_t size) {
+    const uint8_t *at = text;
+    unsigned hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 16777619u;
+    return hash;
+}
 
 struct registry_entry {
     UT_hash_handle hh;
