@@ -50,6 +50,11 @@ bool utf8_valid(const uint8_t *at, size_t size, size_t *characters) {
             at += 8;
             count += 8;
         }
+        /* and what is left of an atom: one at a time, without a call */
+        while (at < end && *at < 0x80) {
+            at++;
+            count++;
+        }
         if (at == end)
             break;
         uint32_t character;
