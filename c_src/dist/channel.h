@@ -103,7 +103,7 @@ struct dist {
     uint32_t tick_intensity;      /* 4 */
     uint32_t max_half_open;       /* accepted channels that are not up yet, 128 */
     uint32_t max_frame;           /* bytes of one frame, 128 MiB */
-    uint64_t max_message;         /* bytes of one message made of fragments, and of all unfinished ones; 512 MiB */
+    uint64_t max_message;         /* of one message made of fragments, and of all unfinished ones; 512 MiB */
     uint32_t max_fragments;       /* unfinished sequences of one peer, 64 */
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */

@@ -98,7 +98,11 @@ struct connector *connect_open(struct dist *dist, const struct addresses *addres
     struct connector *connector = calloc(1, sizeof *connector);
     if (!connector)
         return NULL;
-    *connector = (struct connector){.dist = dist, .addresses = *addresses, .fd = -1, .done = done, .arg = arg};
+    connector->dist = dist;
+    connector->addresses = *addresses;
+    connector->fd = -1;
+    connector->done = done;
+    connector->arg = arg;
     connector->each_ms = addresses->count ? timeout_ms / addresses->count : 0;
     for (unsigned i = 0; i < addresses->count; i++)
         address_set_port(&connector->addresses.at[i], port);

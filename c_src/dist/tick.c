@@ -1,7 +1,7 @@
 #include "dist/tick.h"
 
 void tick_init(struct tick *tick, uint32_t interval_ms, uint32_t intensity, bool hidden, struct mono now) {
-    *tick = (struct tick){.interval_ms = interval_ms, .intensity = intensity, .hidden = hidden, .last_read = now};
+    *tick = (struct tick){interval_ms, intensity, hidden, .last_read = now};
 }
 
 /*
