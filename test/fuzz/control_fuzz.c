@@ -1,6 +1,6 @@
 /* layer: dist
- * A control tuple: whatever is well-formed is decoded or refused; what was decoded is encoded again, and decoded to the
- * same. */
+ * A control tuple: whatever is well-formed is decoded or refused; what was decoded is encoded again, and
+ * decoded to the same. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* layer: dist
- * A whole handshake with a stranger, on our side as acceptor or initiator (bit 0 of the first byte) and with any answer
- * of the layer above (the bits after it). Messages as on the wire, 2 bytes of length before each. Nobody comes through
- * without the cookie. */
+ * A whole handshake with a stranger, on our side as acceptor or initiator (bit 0 of the first byte) and with
+ * any answer of the layer above (the bits after it). Messages as on the wire, 2 bytes of length before each.
+ * Nobody comes through without the cookie. */
 #include <assert.h>
 #include <string.h>
 
