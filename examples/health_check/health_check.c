@@ -63,6 +63,9 @@ int main(int argc, char **argv) {
     struct hm_options options = HM_OPTIONS_INIT;
     options.name = argc > 1 ? argv[1] : "health_check";
     options.cookie = cookie;
+    options.epmd_start = "epmd";
+    if (getenv("ERL_EPMD_PORT"))
+        options.epmd_port = (uint16_t)atoi(getenv("ERL_EPMD_PORT"));
     snprintf(path, sizeof path, "%s/.erlang.cookie", getenv("HOME") ? getenv("HOME") : ".");
     if (argc > 2)
         options.cookie = argv[2];
