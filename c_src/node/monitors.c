@@ -113,8 +113,6 @@ static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) 
     struct peer *peer = peers_find(node, monitor->watcher_pid.node);
     struct control control = {
         .kind = CONTROL_DOWN, .from = monitor->target_pid, .name = name, .to = monitor->watcher_pid, .ref = monitor->ref};
-    if (name.size)
-        control.from = HM_NO_PID;
     if (peer && peer_is_up(peer))
         peers_send(peer, &control, reason, NULL);
     drop(node, monitor);

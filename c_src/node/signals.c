@@ -46,6 +46,12 @@ static void on_unlink(struct hm_node *node, struct peer *peer, const struct cont
 
 static void on_exit(struct hm_node *node, const struct control *control, hm_term reason) {
     hm_process *process = process_lookup(node, control->to);
+    if (control->kind == CONTROL_EXIT2 && control->ref.words) { /* OTP 28: exit/2 by alias or name */
+        struct alias *alias = aliases_lookup(node, &control->ref);
+        process = alias ? alias_process(alias) : NULL;
+    } else if (control->kind == CONTROL_EXIT2 && control->name.size) {
+        process = registry_lookup(node, control->name);
+    }
     if (!process)
         return;
     if (control->kind == CONTROL_EXIT) {
