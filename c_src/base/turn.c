@@ -8,6 +8,13 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+enum {
+    FREE_TASKS = 4,        /* so many run without a look at the clock */
+    SLICE_NS = 500 * 1000, /* after this a turn ends: what was sent is written, sockets are read */
+};
+
 TAILQ_HEAD(task_queue, turn_task);
 
 struct turn {
@@ -34,6 +41,11 @@ static struct turn_task *take(struct turn *turn, enum turn_stage stage) {
     return task;
 }
 
+/* Tasks differ a thousandfold in what they take, so their number alone bounds nothing. */
+static bool is_over(unsigned done, struct mono began) {
+    return done >= FREE_TASKS && mono_now().ns - began.ns > SLICE_NS;
+}
+
 static void run_turn(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -41,7 +53,8 @@ static void run_turn(evutil_socket_t fd, short what, void *arg) {
     struct turn_task *task;
     turn->armed = false;
     turn->running = true;
-    for (unsigned n = 0; n < turn->run_budget && (task = take(turn, TURN_RUN)); n++)
+    struct mono began = mono_now();
+    for (unsigned n = 0; n < turn->run_budget && !is_over(n, began) && (task = take(turn, TURN_RUN)); n++)
         task->run(task);
     /* A flush may fail and close, a reap may queue no more than its like: both stages are finite. */
     while ((task = take(turn, TURN_FLUSH)))

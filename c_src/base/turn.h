@@ -27,7 +27,7 @@ struct turn_task {
     unsigned char stage;
 };
 
-/* NULL without memory. run_budget: how many TURN_RUN tasks one turn runs. */
+/* NULL without memory. run_budget: how many TURN_RUN tasks one turn runs; half a millisecond ends it, too. */
 struct turn *turn_new(struct event_base *base, unsigned run_budget);
 /* Runs what is still queued, then ends. */
 void turn_free(struct turn *turn);

@@ -17,7 +17,7 @@
 
 enum {
     NO_SLOT = 0,          /* slot 0 is never used: ids begin with 1 */
-    MESSAGES_PER_RUN = 1000, /* what one process handles before the others get their turn */
+    MESSAGES_PER_RUN = 100, /* what one process handles before the others get their turn */
 };
 
 /* ---- table ---- */
@@ -140,9 +140,11 @@ static bool may_pass(hm_process *process, const struct message *message) {
 static void run_process(struct turn_task *task) {
     hm_process *process = turn_owner(task, hm_process, task);
     struct message *message;
+    /* What it sends to itself meanwhile waits for the next run, or one that always does would never let go. */
+    unsigned most = process->mailbox.count < MESSAGES_PER_RUN ? process->mailbox.count : MESSAGES_PER_RUN;
     unsigned handled = 0;
     process->running = true;
-    while (handled++ < MESSAGES_PER_RUN && (message = mailbox_take(&process->mailbox))) {
+    while (handled++ < most && (message = mailbox_take(&process->mailbox))) {
         if (process->suspended && !may_pass(process, message)) {
             STAILQ_INSERT_TAIL(&process->deferred, message, link);
             process->deferred_count++;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/turn.h"
 
 static char order[64];
@@ -101,6 +102,31 @@ static void endless_work_lets_sockets_in(void **state) {
     close(fds[1]);
 }
 
+static void run_slowly(struct turn_task *task) {
+    struct mono began = mono_now();
+    while (mono_now().ns - began.ns < 1000 * 1000)
+        ;
+    run_step(task);
+}
+
+/* A number of tasks is no bound for their time: the flush must not wait for all that a budget allows. */
+static void slow_work_ends_the_turn(void **state) {
+    struct event_base *base = *state;
+    struct turn *kept = turn;
+    struct step slow = make('p', TURN_RUN), flush = make('f', TURN_FLUSH);
+    turn = turn_new(base, 1000);
+    assert_non_null(turn);
+    slow.task.run = run_slowly;
+    slow.then = &slow;
+    add(&slow);
+    add(&flush);
+    event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    assert_string_equal(order, "ppppf");
+    turn_remove(turn, &slow.task);
+    turn_free(turn);
+    turn = kept;
+}
+
 static void free_runs_what_is_left(void **state) {
     struct event_base *base = *state;
     struct turn *kept = turn;
@@ -117,6 +143,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(stages_run_in_order_and_a_task_once, begin, end),
         cmocka_unit_test_setup_teardown(removed_tasks_do_not_run, begin, end),
         cmocka_unit_test_setup_teardown(endless_work_lets_sockets_in, begin, end),
+        cmocka_unit_test_setup_teardown(slow_work_ends_the_turn, begin, end),
         cmocka_unit_test_setup_teardown(free_runs_what_is_left, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
