@@ -351,6 +351,9 @@ static void join(struct chat *chat) {
     if (chat->stage != STAGE_JOINING)
         chat->took_out = false;
     chat->stage = STAGE_JOINING;
+    /* The next line of a pipe is meant for the room. */
+    if (!chat_ui_is_terminal(chat->ui))
+        chat_ui_listen(chat->ui, false);
     int error = call_server(chat, "connect", on_joined, (int64_t)chat->settings->timeout_ms);
     if (error)
         explain_call(chat, error, (hm_term){0});

@@ -106,8 +106,16 @@ static unsigned own_number(const char *command) {
     return (unsigned)getpid();
 }
 
+/* host: where the target is, for a long name. Several machines may say that they are there, so the name has
+ * ours in it. */
 static void own_name(char *name, size_t capacity, const char *command, unsigned number, const char *host) {
-    snprintf(name, capacity, "hermod-%s-%u%s%s", command, number, host ? "@" : "", host ? host : "");
+    char here[256];
+    if (!host)
+        snprintf(name, capacity, "hermod-%s-%u", command, number);
+    else if (short_host(here, sizeof here))
+        snprintf(name, capacity, "hermod-%s-%u@%s", command, number, host);
+    else
+        snprintf(name, capacity, "hermod-%s-%u-%s@%s", command, number, here, host);
 }
 
 /* With a short name the node is on this host. For a long one, the full name of this host would take a

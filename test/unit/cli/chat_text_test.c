@@ -52,9 +52,10 @@ static void what_is_too_long_is_cut_at_a_character(void **state) {
     chat_text_clean("\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2", 12, out, sizeof out);
     assert_string_equal(out, "\xe6\xbc\xa2\xe6\xbc\xa2...");
     for (size_t capacity = 4; capacity < 40; capacity++) {
+        static const char text[] = "\033\033\033 \xe6\xbc\xa2 long enough for all";
         char small[40];
         memset(small, '#', sizeof small);
-        size_t size = chat_text_clean("\033\033\033 \xe6\xbc\xa2 long enough for all", 30, small, capacity);
+        size_t size = chat_text_clean(text, strlen(text), small, capacity);
         assert_true(size < capacity);
         assert_int_equal(strlen(small), size);
         if (capacity < sizeof small)
