@@ -119,6 +119,7 @@ static void set_dist(struct hm_node *node, const struct hm_options *options) {
                                       .start = node->epmd_start};
     dist->dial_port = options->dial_port;
     dist->no_epmd = options->no_epmd;
+    dist->peer_names = options->long_names ? DIST_NAMES_LONG : DIST_NAMES_SHORT;
     dist->setup_ms = DEFAULT(options->setup_ms, 7000);
     dist->tick_intensity = DEFAULT(options->net_tickintensity, 4);
     dist->tick_interval_ms = ticktime / dist->tick_intensity;

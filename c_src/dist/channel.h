@@ -30,6 +30,9 @@ struct channel;
 
 enum dist_family { DIST_FAMILY_ANY, DIST_FAMILY_INET, DIST_FAMILY_INET6 };
 
+/* Nodes with short names and nodes with long names do not dial each other. */
+enum dist_names { DIST_NAMES_ANY, DIST_NAMES_SHORT, DIST_NAMES_LONG };
+
 /* Why a channel ended, or did not come up. down_reason_text says it to humans, down_reason_error maps to
  * hm_error. */
 enum down_reason {
@@ -97,6 +100,7 @@ struct dist {
     struct epmd_config epmd;
     uint16_t dial_port; /* not 0: every node listens there and epmd is not asked (-erl_epmd_port) */
     bool no_epmd;       /* never ask epmd */
+    enum dist_names peer_names; /* whose names may be dialled; DIST_NAMES_ANY checks nothing */
 
     uint32_t setup_ms;            /* longest silence in a handshake, 7000 */
     uint32_t tick_interval_ms;    /* net_ticktime / net_tickintensity, 15000 */

@@ -20,6 +20,19 @@ static const char *host_of(const hm_node_name *peer) {
     return alive.size == name.size ? "" : (const char *)alive.at + alive.size + 1;
 }
 
+/* inet_tcp_dist:splitnode/3: a node with a short name does not dial a host part with a dot, nor one with a long
+ * name a host part without; an IPv6 address is a long name. The node that would answer calls us by a name that
+ * cannot be dialled from there. NULL, or why not. */
+static const char *refuse_name(const struct dist *dist, const hm_node_name *peer) {
+    const char *host = host_of(peer);
+    bool is_long = strpbrk(host, ".:") != NULL;
+    if (dist->peer_names == DIST_NAMES_SHORT && is_long)
+        return "it has a long name and this node a short one: use --name for both, or --sname";
+    if (dist->peer_names == DIST_NAMES_LONG && !is_long)
+        return "it has a short name and this node a long one: use --sname for both, or --name";
+    return NULL;
+}
+
 static void on_connected(void *arg, int fd, int error) {
     struct channel *channel = arg;
     char detail[160];
@@ -59,8 +72,13 @@ static void on_resolved(void *arg, const struct addresses *addresses) {
     struct channel *channel = arg;
     const struct dist *dist = channel->dist;
     struct dialling *dialling = channel->dialling;
+    const char *refused = refuse_name(dist, channel->peer);
     dialling->resolve = NULL;
     dialling->addresses = *addresses;
+    if (refused) {
+        channel_down(channel, DOWN_NO_HOST, refused);
+        return;
+    }
     if (addresses->count == 0) {
         channel_down(channel, DOWN_NO_HOST, "the host part of the name has no address");
         return;
