@@ -80,23 +80,25 @@ void help_bash(FILE *out) {
           "    case $prev in\n",
           out);
     put_value_cases(out);
-    fputs("        *)\n"
-          "            case $cur in\n"
-          "                -*) words=$options ;;\n"
-          "                *) case $command in\n"
-          "                       ping | call | cast | send) words=$(__hermod_nodes) ;;\n"
-          "                   esac ;;\n"
-          "            esac ;;\n"
-          "    esac\n"
-          "    COMPREPLY=($(compgen -W \"$words\" -P \"$prefix\" -- \"$value\"))\n\n"
-          "    # Readline replaces only what follows its last word break.\n"
-          "    local breaks=${COMP_WORDBREAKS//[^@=:]/} tail\n"
-          "    if [ -n \"$breaks\" ]; then\n"
-          "        tail=${cur##*[$breaks]}\n"
-          "        prefix=${cur%\"$tail\"}\n"
-          "        COMPREPLY=(\"${COMPREPLY[@]#\"$prefix\"}\")\n"
-          "    fi\n"
-          "}\n\n"
-          "complete -F __hermod hermod\n",
-          out);
+    fputs(
+        "        *)\n"
+        "            case $cur in\n"
+        "                -*) words=$options ;;\n"
+        "                *) case $command in\n"
+        "                       ping | call | cast | send) words=$(__hermod_nodes) ;;\n"
+        "                   esac ;;\n"
+        "            esac ;;\n"
+        "    esac\n"
+        "    COMPREPLY=($(compgen -W \"$words\" -P \"$prefix\" -- \"$value\"))\n\n"
+        "    # Readline replaces only what follows its last word break, and the break itself if it is an @.\n"
+        "    local breaks=${COMP_WORDBREAKS//[^@=:]/} tail\n"
+        "    if [ -n \"$breaks\" ]; then\n"
+        "        tail=${cur##*[$breaks]}\n"
+        "        [[ ${cur%\"$tail\"} == *@ ]] && tail=@$tail\n"
+        "        prefix=${cur%\"$tail\"}\n"
+        "        COMPREPLY=(\"${COMPREPLY[@]#\"$prefix\"}\")\n"
+        "    fi\n"
+        "}\n\n"
+        "complete -F __hermod hermod\n",
+        out);
 }
