@@ -436,7 +436,8 @@ static int make_editor(struct chat_ui *ui) {
     el_set(ui->edit, EL_SIGNAL, 0);
     el_set(ui->edit, EL_HIST, history, ui->history);
     el_set(ui->edit, EL_GETCFN, give_key);
-    el_set(ui->edit, EL_ADDFN, "hermod-complete", "Complete a command or a nick", complete);
+    /* el_set would copy the names for libedit, and libedit never frees them. */
+    el_wset(ui->edit, EL_ADDFN, L"hermod-complete", L"Complete a command or a nick", complete);
     el_set(ui->edit, EL_BIND, "^I", "hermod-complete", NULL);
     for (size_t i = 0; i < sizeof unbound / sizeof *unbound; i++)
         el_set(ui->edit, EL_BIND, unbound[i], "ed-unassigned", NULL);
