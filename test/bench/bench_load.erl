@@ -161,6 +161,7 @@ start_node(IsHermod) ->
     pong = ping(Node, 20000),
     Us = erlang:convert_time_unit(erlang:monotonic_time() - Began, native, microsecond),
     {os_pid, Pid} = erlang:port_info(Port, os_pid),
+    ok = file:write_file(os:getenv("HOME") ++ "/started", [integer_to_list(Pid), $\n], [append]),
     %% A BEAM answers pings before it has booted, and SIGTERM only after that.
     await_server(Node, 1000),
     {Us, Node, Port, integer_to_list(Pid)}.
