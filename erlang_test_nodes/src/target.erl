@@ -75,15 +75,18 @@ term(T) -> signal(T, "TERM").
 
 shutdown(T) -> term(T), await_exit(T).
 
-%% Clears up: an orderly stop of a BEAM takes a second that no test needs.
-stop(#{kind := beam} = T) -> kill(T);
-stop(T) ->
+%% Clears up: an orderly stop of a BEAM takes a second that no test needs. A hermod that has not been killed must be
+%% there still and end well, so that a test during which it fell over does not pass (nor one with a complaint of a sanitizer).
+stop(#{kind := hermod} = T) ->
     signal(T, "CONT"),
     term(T),
-    case await_exit(T, 5000) of
-        timeout -> kill(T);
-        _ -> ok
-    end.
+    case await_exit(T) of
+        0 -> ok;
+        128 + 9 -> ok;
+        timeout -> kill(T), error({does_not_end, T});
+        Status -> error({ended_with, Status, lists:nthtail(max(0, length(lines(T)) - 30), lines(T))})
+    end;
+stop(T) -> kill(T).
 
 await_exit(T) -> await_exit(T, ?PATIENCE).
 await_exit(#{owner := Owner}, Timeout) ->
