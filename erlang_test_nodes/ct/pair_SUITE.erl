@@ -14,6 +14,13 @@ end_per_suite(C) -> given:no_nodes(C).
 
 nodes_of(C) -> {given:target(C), maps:get(node, proplists:get_value(other, C))}.
 
+%% A signal from A to B and one from us to B are in no order: waits until the first has arrived.
+arrived(Pid, Item, From) ->
+    target:wait(fun() ->
+        {Item, L} = erpc:call(node(Pid), erlang, process_info, [Pid, Item]),
+        lists:member(From, L)
+    end).
+
 connected_and_visible(C) ->
     {A, B} = nodes_of(C),
     ?ON(given:peer(C), begin
@@ -60,6 +67,7 @@ monitors(C) ->
         [begin
              Sub = given:child(B),
              Ref = given:call(Watcher, {monitor, Sub}),
+             arrived(Sub, monitored_by, Watcher),
              End(Sub),
              ?EXPECT({subject, Watcher, {info, {'DOWN', Ref, process, Sub, Reason}}})
          end || {End, Reason} <- [{fun(P) -> gen_server:cast(P, {stop, normal}) end, normal},
@@ -80,6 +88,7 @@ names(C) ->
         Ref = given:call(Watcher, {monitor, {Name, B}}),
         ok = given:call(A, {send, {Name, B}, hello}),
         target:wait(fun() -> [{info, hello}] =:= given:call(Sub, events) end),
+        arrived(Sub, monitored_by, Watcher),
         gen_server:cast(Sub, {stop, bye}),
         ?EXPECT({subject, Watcher, {info, {'DOWN', Ref, process, {Name, B}, bye}}}),
         Nobody = given:call(Watcher, {monitor, {Name, B}}),
@@ -93,6 +102,7 @@ links(C) ->
         ok = given:call(Linked, {trap_exit, true}),
         [S1, S2, S3] = [given:child(B) || _ <- [1, 2, 3]],
         ok = given:call(Linked, {link, S1}),
+        arrived(S1, links, Linked),
         gen_server:cast(S1, {stop, boom}),
         ?EXPECT({subject, Linked, {info, {'EXIT', S1, boom}}}),
         ok = given:call(Linked, {link, S1}),
@@ -104,6 +114,7 @@ links(C) ->
         ok = gen_server:stop(S2, unnoticed, 30000),
         %% the end of the one that does not trap takes the other along
         Ref = monitor(process, S3),
+        arrived(S3, monitored_by, self()),
         Sub = given:child(A),
         ok = given:call(Sub, {link, S3}),
         gen_server:cast(Sub, {stop, both}),
@@ -120,6 +131,7 @@ exits(C) ->
         Sender = erpc:call(A, erlang, whereis, [subject]),
         ?EXPECT({subject, Sub, {info, {'EXIT', Sender, please}}}),
         Ref = monitor(process, Sub),
+        arrived(Sub, monitored_by, self()),
         ok = given:call(A, {exit, Sub, kill}),
         ?EXPECT({'DOWN', Ref, process, Sub, killed})
     end).
