@@ -238,6 +238,7 @@ static struct channel *new_channel(struct dist *dist, const hm_node_name *peer) 
     channel->dialled = peer != NULL;
     channel->flush.run = on_flush;
     channel->reap.run = on_reap;
+    coalesce_init(&channel->coalesce);
     output_init(&channel->output);
     fragments_init(&channel->fragments, dist->max_fragments, dist->max_message);
     writer_init(&channel->scratch, SCRATCH_MAX);

@@ -16,9 +16,6 @@ enum {
     INPUT_MAX = 256 * 1024,
     LARGE_FRAME = 128 * 1024,   /* above this a frame gets a block of its own; BEAM's fragments stay below */
     READ_BUDGET = 64 * 1024,   /* of one callback, then others have their turn */
-
-    FLOOD_PER_MS = 150,
-    FLOOD_LOWAT = 16 * 1024,
 };
 
 /* ---- terms ---- */
@@ -119,7 +116,7 @@ static bool cut_payload(struct channel *channel, struct bytes rest, hm_term *pay
 
 static void tell(struct channel *channel, const struct control *control, hm_term payload,
                  struct block *shared) {
-    channel->coalescing.messages++;
+    coalesce_count(&channel->coalesce, control);
     channel->dist->events->on_control(channel->dist->arg, channel, control, payload, shared);
 }
 
@@ -342,40 +339,22 @@ static void on_end(struct channel *channel, ssize_t result) {
     channel_down(channel, DOWN_CLOSED, detail);
 }
 
-static void set_coalescing(struct channel *channel, bool on) {
-    struct coalescing *coalescing = &channel->coalescing;
-    int lowat = on ? FLOOD_LOWAT : 1;
-    if (coalescing->on == on)
-        return;
-    coalescing->on = on;
-    setsockopt(channel->transport.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof lowat);
-    if (on) {
+static void coalesce_reads(struct channel *channel, struct mono now, size_t taken, bool timeout) {
+    struct coalesce *coalesce = &channel->coalesce;
+    bool changed = coalesce_judge(coalesce, now, taken, timeout);
+    if (changed)
+        setsockopt(channel->transport.fd, SOL_SOCKET, SO_RCVLOWAT, &coalesce->low_water,
+                   sizeof coalesce->low_water);
+    if (coalesce->low_water > 1) {
         struct timeval wait = timeval_of_ms(1);
         event_add(&channel->coalesce_timer, &wait);
-    } else {
+    } else if (changed) {
         event_del(&channel->coalesce_timer);
     }
 }
 
-/*
- * A receiver that reads every few messages takes the sender's CPU and makes it slower. So while more than 150
- * messages come in each ms, and none of them had an answer (a caller must not wait), the socket wakes us at
- * 16 KiB or after 1 ms.
- */
-static void judge_window(struct channel *channel, struct mono now) {
-    struct coalescing *coalescing = &channel->coalescing;
-    int64_t ms = mono_ms_between(coalescing->window_start, now);
-    if (ms < 1)
-        return;
-    set_coalescing(channel, coalescing->messages / (uint64_t)ms > FLOOD_PER_MS && !coalescing->sent);
-    coalescing->window_start = now;
-    coalescing->messages = 0;
-    coalescing->sent = false;
-}
-
 void input_on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
-    (void)what;
     struct channel *channel = arg;
     struct input *input = &channel->input;
     struct mono now = mono_now();
@@ -419,11 +398,7 @@ void input_on_readable(evutil_socket_t fd, short what, void *arg) {
         input->was_used = true;
         tick_read(&channel->tick, now);
     }
-    judge_window(channel, now);
-    if (channel->coalescing.on) {
-        struct timeval wait = timeval_of_ms(1);
-        event_add(&channel->coalesce_timer, &wait);
-    }
+    coalesce_reads(channel, now, taken, what & EV_TIMEOUT);
 }
 
 void input_shrink(struct channel *channel) {

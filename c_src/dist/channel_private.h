@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 
 #include "dist/channel.h"
+#include "dist/coalesce.h"
 #include "dist/connect.h"
 #include "dist/fragment.h"
 #include "dist/handshake.h"
@@ -62,14 +63,6 @@ struct send_memo {
 /* A control tuple holds at most a reason, for peers without EXIT_PAYLOAD. */
 enum { SCRATCH_MAX = 16 * 1024 * 1024 };
 
-/* Reads are put off while a flood comes in: prototype.md 8.4. */
-struct coalescing {
-    struct mono window_start;
-    uint32_t messages; /* in this window */
-    bool sent;         /* we sent something in this window */
-    bool on;
-};
-
 struct channel {
     struct dist *dist;
     enum channel_state state;
@@ -97,7 +90,7 @@ struct channel {
     struct memo memo;
     struct send_memo send_memo;
     struct tick tick;
-    struct coalescing coalescing;
+    struct coalesce coalesce;
     struct channel_stats stats;
     struct turn_task flush, reap;
 };

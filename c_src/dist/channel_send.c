@@ -91,7 +91,7 @@ int channel_send(struct channel *channel, const struct control *control, hm_term
     if (error)
         return error;
     channel->stats.frames_out++;
-    channel->coalescing.sent = true;
+    coalesce_sent(&channel->coalesce);
     if (output_pending(&channel->output) > channel->dist->output_high)
         channel->busy = true;
     if (!channel->flush.queued)

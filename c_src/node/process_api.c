@@ -90,18 +90,13 @@ int hm_sendf(hm_process *self, hm_address to, const char *pattern, ...) {
 
 int hm_send_many(hm_process *self, const hm_pid to[], size_t count, hm_term message) {
     struct block *shared = NULL;
-    int result = HM_OK;
     if (message.size >= SHARE_BYTES && count > 1) {
         shared = block_copy(bytes_of(message.bytes, message.size));
         if (!shared)
             return HM_ENOMEM;
         message.bytes = shared->at;
     }
-    for (size_t i = 0; i < count; i++) {
-        int error = route_send(self->node, self->pid, hm_to_pid(to[i]), message, shared);
-        if (error != HM_OK)
-            result = error;
-    }
+    int result = route_send_many(self->node, self->pid, to, count, message, shared);
     block_release(shared);
     return result;
 }

@@ -28,6 +28,29 @@ int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message
     return error == HM_ENOCONNECTION || error == HM_EFLAGS ? HM_OK : error;
 }
 
+int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t count, hm_term message,
+                    struct block *shared) {
+    struct control control = {.kind = CONTROL_SEND, .from = from};
+    struct peer *peer = NULL;
+    int result = HM_OK;
+    for (size_t i = 0; i < count; i++) {
+        int error;
+        if (!to[i].node || to[i].node == node->name) {
+            error = route_send(node, from, hm_to_pid(to[i]), message, shared);
+        } else {
+            if (!peer || peer_name(peer) != to[i].node)
+                peer = peers_get(node, to[i].node);
+            control.to = to[i];
+            error = peer ? peers_send(peer, &control, message, shared) : HM_ENOMEM;
+            if (error == HM_ENOCONNECTION || error == HM_EFLAGS)
+                error = HM_OK;
+        }
+        if (error != HM_OK)
+            result = error;
+    }
+    return result;
+}
+
 int route_send_alias(struct hm_node *node, hm_pid from, const hm_ref *ref, hm_term message, struct block *shared) {
     if (ref->node == node->name) {
         struct alias *alias = aliases_lookup(node, ref);
