@@ -25,7 +25,7 @@ kind() -> list_to_atom(os:getenv("TEST_TARGET", "beam")).
 cookie() -> os:getenv("TEST_COOKIE", "conformance").
 epmd_port() -> list_to_integer(os:getenv("ERL_EPMD_PORT", "4369")).
 hermod() -> os:getenv("HERMOD", "hermod").
-log_dir() -> os:getenv("TEST_LOGS", "/tmp").
+log_dir() -> os:getenv("TEST_LOGS", ".").
 host() -> {ok, H} = inet:gethostname(), hd(string:split(H, ".")).
 
 unique(Prefix) ->
