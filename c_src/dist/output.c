@@ -9,7 +9,7 @@
 enum {
     CHUNK_FIRST = 4 * 1024 - 64,  /* most turns write a few hundred bytes */
     CHUNK_USUAL = 64 * 1024 - 64,
-    SPARE_MAX = 4,
+    SPARE_MAX = 128, /* 8 MiB, the usual output_high; given back by the next tick that finds nothing to write */
     WIRE_LOW = 256 * 1024,        /* below this the bulk lane is asked for more */
     REFERENCE_MIN = 16 * 1024,    /* copying less costs less than an entry of its own in writev */
     PARTS_MAX = 64,
