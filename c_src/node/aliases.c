@@ -1,11 +1,13 @@
 #include "node/aliases.h"
 
+#include "node/refkey.h"
+
+#define HASH_FUNCTION REFKEY_HASH_FUNCTION
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <stdlib.h>
 #include <uthash.h>
 
-#include "node/refkey.h"
 
 struct alias {
     UT_hash_handle hh;

@@ -1,12 +1,14 @@
 #include "node/monitors.h"
 
+#include "node/refkey.h"
+
+#define HASH_FUNCTION REFKEY_HASH_FUNCTION
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <stdlib.h>
 #include <uthash.h>
 
 #include "node/peers.h"
-#include "node/refkey.h"
 #include "node/registry.h"
 
 struct monitor {
@@ -187,12 +189,10 @@ void monitors_remove(hm_process *watcher, const hm_ref *ref) {
 
 void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, hm_pid target_pid,
                          struct bytes target_name, hm_process *target, const hm_ref *ref) {
-    struct monitor *monitor = NULL;
-    if (target && !find(node, ref))
-        monitor = add(node, ref, target_name);
+    if (target && find(node, ref))
+        return; /* the peer used a reference twice: the first stands */
+    struct monitor *monitor = target ? add(node, ref, target_name) : NULL;
     if (!monitor) {
-        if (target && find(node, ref))
-            return; /* the peer used a reference twice: the first stands */
         struct control control = {.kind = CONTROL_DOWN,
                                   .from = target_name.size ? HM_NO_PID : target_pid,
                                   .name = target_name,

@@ -16,4 +16,15 @@ static inline struct refkey refkey_of(const hm_ref *ref) {
     return key;
 }
 
+/* References differ in their words, mostly in the first; a call makes and drops a monitor, so this is paid twice for each. */
+static inline unsigned refkey_hash(const void *bytes) {
+    const struct refkey *key = bytes;
+    uint64_t mixed = ((uint64_t)key->id[1] << 32 | key->id[0]) * 0x9e3779b97f4a7c15ull;
+    mixed ^= ((uint64_t)key->id[3] << 32 | key->id[2]) * 0xc2b2ae3d27d4eb4full;
+    return (unsigned)(mixed >> 32) ^ (unsigned)mixed;
+}
+
+/* For uthash, before it is included. */
+#define REFKEY_HASH_FUNCTION(key, size, hash) ((void)(size), (hash) = refkey_hash(key))
+
 #endif
