@@ -31,6 +31,7 @@ struct daemon {
     struct node_setup setup;
     struct event_base *base;
     hm_node *node;
+    struct service_config services; /* as long as the node: they are started again with it */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -113,7 +114,7 @@ static int check_without(const struct settings *settings) {
 
 static int start_services(struct daemon *daemon) {
     const struct settings *settings = daemon->settings;
-    struct service_config config = {
+    daemon->services = (struct service_config){
         .chat_max_nick = settings->chat_max_nick,
         .chat_max_message = settings->chat_max_message,
         .chat_max_users = settings->chat_max_users,
@@ -121,7 +122,7 @@ static int start_services(struct daemon *daemon) {
         .without_count = settings->without.count,
     };
     char why[WHY_BYTES] = "";
-    int error = services_start(daemon->node, &config, why, sizeof why);
+    int error = services_start(daemon->node, &daemon->services, why, sizeof why);
     return error ? give_up(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
 }
 

@@ -8,6 +8,7 @@
 #include "node/registry.h"
 #include "node/route.h"
 #include "node/timers.h"
+#include "otp/supervisor.h"
 #include "otp/sys.h"
 
 enum {
@@ -357,6 +358,8 @@ static void ended(hm_process *self, hm_term reason) {
     server->handling = true;
     if (server->class->terminate)
         server->class->terminate(self, reason);
+    if (server->child)
+        supervisor_on_end(server->child);
     sys_debug_free(server->debug);
     free(server);
     self->state = NULL;
@@ -378,11 +381,8 @@ static int run_init(hm_process *self, struct gen_server *server, void *argument)
     return error > 0 ? HM_EINVAL : error; /* a verdict is no error code: hm_stop in init */
 }
 
-int hm_server_start(hm_node *node, const struct hm_server_class *server_class, const struct hm_start *start,
-                    void *argument, hm_pid *pid) {
-    static const struct hm_start plain;
-    if (!start)
-        start = &plain;
+int gen_server_start(struct hm_node *node, const struct hm_server_class *server_class,
+                     const struct hm_start *start, void *argument, struct child *child, hm_pid *pid) {
     if (!server_class || !server_class->module)
         return HM_EINVAL;
     if (node->stopping)
@@ -398,6 +398,7 @@ int hm_server_start(hm_node *node, const struct hm_server_class *server_class, c
         goto fail;
     }
     server->class = server_class;
+    server->child = child;
     /* What process_info shows for every gen_server of a BEAM; '$initial_call' names the class. */
     self->initial_module = "proc_lib";
     self->initial_function = "init_p";
@@ -424,5 +425,20 @@ fail:
     free(server);
     self->state = NULL;
     process_abandon(self);
+    return error;
+}
+
+int hm_server_start(hm_node *node, const struct hm_server_class *server_class, const struct hm_start *start,
+                    void *argument, hm_pid *pid) {
+    static const struct hm_start plain;
+    if (!start)
+        start = &plain;
+    if (!start->restart)
+        return gen_server_start(node, server_class, start, argument, NULL, pid);
+    if (start->link.node)
+        return HM_EINVAL; /* who is linked ends with the first one: there is nobody to come back for */
+    int error = supervisor_start(node, server_class, start, argument, NULL);
+    if (error == HM_OK && pid)
+        *pid = start->name ? hm_whereis(node, start->name) : HM_NO_PID;
     return error;
 }

@@ -18,6 +18,7 @@ struct sys_debug;
 struct gen_server {
     const struct hm_server_class *class;
     struct sys_debug *debug; /* NULL unless a system message asked for trace, log or statistics */
+    struct child *child;     /* of the supervisor, NULL when it is nobody's */
     uint64_t timeout;        /* number of the running timer of hm_set_timeout, or 0 */
     bool starting;           /* inside init */
     bool handling;           /* inside another slot: what hm_continue asked for is done when it returns */
@@ -25,6 +26,10 @@ struct gen_server {
 };
 
 extern const struct process_class gen_server_class;
+
+/* hm_server_start, for the supervisor (child, may be NULL). */
+int gen_server_start(struct hm_node *node, const struct hm_server_class *server_class,
+                     const struct hm_start *start, void *argument, struct child *child, hm_pid *pid);
 
 /* {Tag, Reply} to where it belongs, as if `server` (a pid of this node) sent it. */
 int gen_server_send_reply(struct hm_node *node, hm_pid server, const struct hm_from *from, hm_term reply);

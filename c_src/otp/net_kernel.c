@@ -12,6 +12,7 @@
 
 static int on_init(hm_process *self, void *argument) {
     (void)argument;
+    self->node->leader = self->pid; /* the group leader of what is started from now on */
     return hm_monitor_nodes(self, true, true);
 }
 

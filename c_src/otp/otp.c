@@ -4,6 +4,7 @@
 
 #include "otp/erpc.h"
 #include "otp/releases.h"
+#include "otp/supervisor.h"
 
 static const struct node_hooks hooks = {.on_spawn = erpc_on_spawn};
 
@@ -20,17 +21,16 @@ int otp_start(struct hm_node *node) {
     if (!otp)
         return HM_ENOMEM;
     LIST_INIT(&otp->releases);
+    LIST_INIT(&otp->children);
     node->otp = otp;
     node->hooks = &hooks;
     hm_pid *const pids[] = {&otp->net_kernel, &otp->rex, &otp->global};
     for (size_t i = 0; i < sizeof SERVERS / sizeof *SERVERS; i++) {
         /* They trap exits: a peer that links to one and ends does not take it along. */
         struct hm_start start = {.name = SERVERS[i].name, .trap_exit = true};
-        int error = hm_server_start(node, SERVERS[i].class, &start, NULL, pids[i]);
+        int error = supervisor_start(node, SERVERS[i].class, &start, NULL, pids[i]);
         if (error != HM_OK)
             return error; /* the node is freed by its maker, and otp_stop with it */
-        if (i == 0)
-            node->leader = otp->net_kernel;
     }
     return HM_OK;
 }
@@ -39,6 +39,7 @@ void otp_stop(struct hm_node *node) {
     if (!node->otp)
         return;
     releases_free(node);
+    supervisor_free(node);
     free(node->otp);
     node->otp = NULL;
     node->hooks = NULL;

@@ -458,7 +458,7 @@ static const struct hm_server_class message_server = {
 };
 
 int message_server_start(hm_node *node, const struct service_config *config) {
-    struct hm_start start = {.name = "message_server"};
+    struct hm_start start = {.name = "message_server", .restart = true};
     /* init only reads it. */
     return hm_server_start(node, &message_server, &start, (void *)config, NULL);
 }

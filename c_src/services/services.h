@@ -12,7 +12,7 @@
 
 #include <hermod/server.h>
 
-/* A number of 0 means its default. The strings are borrowed until services_start returns. */
+/* A number of 0 means its default. Must live as long as the node: a service that ends is started again with it. */
 struct service_config {
     size_t chat_max_nick;       /* bytes of a nick, at most CHAT_NICK_BYTES */
     size_t chat_max_message;    /* bytes of what a user says */

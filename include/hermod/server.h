@@ -61,6 +61,10 @@ struct hm_start {
     hm_pid link;        /* linked to this process before init */
     hm_pid leader;      /* group leader; HM_NO_PID: the node's own */
     bool trap_exit;
+    /* Started again whenever it ends, whatever the reason, until the node stops: a permanent child of a supervisor. init is called each
+     * time with the same argument, which must live as long as the node. Not together with link. After five restarts in ten seconds there
+     * is a pause of a second before each. The pid changes: reach it by name. */
+    bool restart;
 };
 
 /* Starts a server: registers the name, then calls init (on this stack). Borrows the class for ever, keeps a copy of the name; start and pid may be NULL.
