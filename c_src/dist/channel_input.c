@@ -56,6 +56,13 @@ static bool from_is_peers(const struct channel *channel, const struct control *c
     }
 }
 
+static bool accept_origin(struct channel *channel, const struct control *control) {
+    if (from_is_peers(channel, control))
+        return true;
+    channel_down(channel, DOWN_PROTOCOL, "it speaks for processes of another node");
+    return false;
+}
+
 static void remember(struct channel *channel, struct bytes tuple, const struct control *control) {
     struct memo *memo = &channel->memo;
     if (control->kind > CONTROL_SEND_ALIAS || tuple.size > sizeof memo->bytes)
@@ -91,11 +98,7 @@ static bool decode(struct channel *channel, struct bytes tuple, struct control *
         fail_term(channel, error, "a control message");
         return false;
     }
-    if (!from_is_peers(channel, control)) {
-        channel_down(channel, DOWN_PROTOCOL, "it speaks for processes of another node");
-        return false;
-    }
-    return true;
+    return accept_origin(channel, control);
 }
 
 /* The payload's term out of what stands behind the control tuple. */
@@ -131,16 +134,22 @@ static void on_message(struct channel *channel, struct bytes rest, struct block 
             tell(channel, &memo->control, payload, block);
         return;
     }
-    size_t size;
     struct control control;
-    int error = check(channel, rest, &size);
-    if (error) {
-        fail_term(channel, error, "a control message");
-        return;
-    }
+    size_t size = control_hot_decode(rest, channel->dist->names, &control);
     struct bytes tuple = bytes_of(rest.at, size);
-    if (!decode(channel, tuple, &control, &payload))
-        return;
+    if (size > 0) {
+        if (!accept_origin(channel, &control))
+            return;
+    } else {
+        int error = check(channel, rest, &size);
+        if (error) {
+            fail_term(channel, error, "a control message");
+            return;
+        }
+        tuple.size = size;
+        if (!decode(channel, tuple, &control, &payload))
+            return;
+    }
     /* What follows an operation without payload is ignored, as BEAM does. */
     if (control_has_payload(&control)) {
         remember(channel, tuple, &control);

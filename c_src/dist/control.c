@@ -530,39 +530,3 @@ int control_encode(const struct control *control, uint64_t flags, hm_term payloa
     }
     return error;
 }
-
-size_t control_hot_size(const struct control *control) {
-    if (control->kind == CONTROL_SEND && control->to.node)
-        return 8 + pid_size(control->to) + (control->from.node ? pid_size(control->from) : 0);
-    if (control->kind == CONTROL_SEND_NAME && control->from.node && control->name.size > 0 &&
-        control->name.size < HM_ATOM_BYTES)
-        return 9 + pid_size(control->from) + control->name.size;
-    return 0;
-}
-
-size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out) {
-    uint8_t *at = out;
-    *at++ = ETF_SMALL_TUPLE;
-    if (control->kind == CONTROL_SEND_NAME) {
-        *at++ = 4;
-        *at++ = ETF_SMALL_INTEGER;
-        *at++ = 6;
-        at += pid_encode(control->from, at);
-        *at++ = ETF_SMALL_ATOM_UTF8;
-        *at++ = 0;
-        at += atom_encode(control->name, at);
-        return (size_t)(at - out);
-    }
-    *at++ = 3;
-    *at++ = ETF_SMALL_INTEGER;
-    if (control->from.node && (flags & FLAG_SEND_SENDER)) {
-        *at++ = 22;
-        at += pid_encode(control->from, at);
-    } else {
-        *at++ = 2;
-        *at++ = ETF_SMALL_ATOM_UTF8;
-        *at++ = 0;
-    }
-    at += pid_encode(control->to, at);
-    return (size_t)(at - out);
-}

@@ -68,6 +68,10 @@ bool control_has_payload(const struct control *control);
 int control_encode(const struct control *control, uint64_t flags, hm_term payload, struct writer *out,
                    bool *reason_inside);
 
+/* What control_decode would make of the control tuple that `bytes` begins with, which nobody has checked; for the forms of most
+ * messages only. The size of the tuple; 0: not one of these, and nothing is known about it. */
+size_t control_hot_decode(struct bytes bytes, struct names *names, struct control *control);
+
 /* The same bytes for the two messages that nearly all traffic consists of, without the table: SEND, and
  * SEND_NAME with a from. control_hot_size: 0 when this control must go through control_encode, else the room
  * that control_hot_encode needs at most; that one returns the size it wrote. */

@@ -6,7 +6,7 @@
 all() ->
     [node_and_nodes, registered, whereis_, processes_, process_info_list, process_info_items, is_process_alive_, system_info,
      memory, statistics, undef, badarg, erpc_undef, erpc_forms, rpc_forms, multicall, casts, spawn_undef, dead_and_unknown,
-     caller_that_dies, many_callers].
+     caller_that_dies, many_callers, rex_comes_back].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -251,4 +251,18 @@ many_callers(C) ->
         [spawn_link(fun() -> [N = erpc:call(N, erlang, node, []) || _ <- lists:seq(1, 20)], Me ! {done, I} end)
          || I <- lists:seq(1, 50)],
         [?EXPECT({done, I}) || I <- lists:seq(1, 50)]
+    end).
+
+%% OTP's kernel supervisor starts rex again; so does whatever stands in for it.
+rex_comes_back(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        Old = rpc:call(N, erlang, whereis, [rex]),
+        exit(Old, kill),
+        ok = given:gone(Old),
+        target:wait(fun() ->
+            New = rpc:call(N, erlang, whereis, [rex]),
+            is_pid(New) andalso New =/= Old
+        end),
+        N = rpc:block_call(N, erlang, node, [])
     end).
