@@ -6,7 +6,8 @@
 all() ->
     [node_and_nodes, registered, whereis_, processes_, process_info_list, process_info_items, is_process_alive_, system_info,
      memory, statistics, undef, badarg, erpc_undef, erpc_forms, rpc_forms, multicall, casts, spawn_undef, dead_and_unknown,
-     caller_that_dies, many_callers, rex_comes_back].
+     caller_that_dies, many_callers]
+        ++ case target:kind() of hermod -> [rex_comes_back]; beam -> [] end.
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -253,7 +254,7 @@ many_callers(C) ->
         [?EXPECT({done, I}) || I <- lists:seq(1, 50)]
     end).
 
-%% OTP's kernel supervisor starts rex again; so does whatever stands in for it.
+%% Hermod only: a BEAM ends when its rex does.
 rex_comes_back(C) ->
     N = given:target(C),
     ?ON(given:peer(C), begin
