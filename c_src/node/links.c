@@ -92,7 +92,7 @@ int links_add(hm_process *process, hm_pid other) {
     if (other.node == node->name) {
         hm_process *target = process_lookup(node, other);
         if (!target)
-            return process_deliver_exit(process, other, ATOM_TERM("noproc"), true, false);
+            return process_deliver_exit(process, other, ATOM_TERM("noproc"), false);
         if (!(link = add(process, other)))
             return HM_ENOMEM;
         if (!find(target, process->pid) && !add(target, process->pid)) {
@@ -110,7 +110,7 @@ int links_add(hm_process *process, hm_pid other) {
     int error = tell(process, CONTROL_LINK, other, 0);
     if (error == HM_ENOCONNECTION) {
         drop(link);
-        return process_deliver_exit(process, other, ATOM_TERM("noconnection"), true, false);
+        return process_deliver_exit(process, other, ATOM_TERM("noconnection"), false);
     }
     return error;
 }
@@ -190,7 +190,7 @@ void links_on_peer_down(struct hm_node *node, struct peer *peer) {
         bool active = link->active;
         drop(link);
         if (active)
-            process_deliver_exit(process, other, ATOM_TERM("noconnection"), true, false);
+            process_deliver_exit(process, other, ATOM_TERM("noconnection"), false);
     }
 }
 

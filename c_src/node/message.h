@@ -25,7 +25,6 @@ struct message {
     struct block *shared; /* NULL: term lies behind the head, or is empty */
     enum message_kind kind;
     bool untrappable;     /* EXIT: exit(Pid, kill) */
-    bool from_link;       /* EXIT: a link broke (else exit/2) */
     hm_pid from;          /* EXIT */
     uint64_t tag;
     /* CALL: runs in the process; self is NULL when the process ended before (only to free arg). */

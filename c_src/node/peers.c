@@ -114,10 +114,6 @@ struct channel *peer_channel(const struct peer *peer) {
     return peer->up;
 }
 
-uint64_t peer_flags(const struct peer *peer) {
-    return peer->up ? channel_flags(peer->up) : 0;
-}
-
 struct peer_relations *peer_relations(struct peer *peer) {
     return &peer->relations;
 }

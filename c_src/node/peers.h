@@ -31,7 +31,6 @@ const hm_node_name *peer_name(const struct peer *peer);
 bool peer_is_up(const struct peer *peer);
 bool peer_is_visible(const struct peer *peer);
 struct channel *peer_channel(const struct peer *peer); /* NULL when not up */
-uint64_t peer_flags(const struct peer *peer);
 
 /* Lists that links.c and monitors.c keep for the peer. */
 struct peer_relations {

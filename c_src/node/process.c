@@ -284,12 +284,11 @@ int process_deliver_term(hm_process *process, hm_term term, struct block *shared
     return HM_OK;
 }
 
-int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool from_link, bool untrappable) {
+int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable) {
     struct message *message = message_new(MESSAGE_EXIT, reason, NULL);
     if (!message)
         return HM_ENOMEM;
     message->from = from;
-    message->from_link = from_link;
     message->untrappable = untrappable;
     process_deliver(process, message);
     return HM_OK;

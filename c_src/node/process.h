@@ -71,7 +71,7 @@ void process_deliver(hm_process *process, struct message *message);
 /* The same for an ordinary term: copies it, or holds shared. */
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
 /* An exit signal. */
-int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool from_link, bool untrappable);
+int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable);
 
 /* Takes messages of this kind and tag back out of the mailbox. */
 void process_drop(hm_process *process, enum message_kind kind, uint64_t tag);

@@ -73,7 +73,7 @@ int route_exit(struct hm_node *node, hm_pid from, hm_pid to, hm_term reason, boo
     if (to.node == node->name) {
         hm_process *process = process_lookup(node, to);
         bool kill = !from_link && hm_is_atom(reason, "kill");
-        return process ? process_deliver_exit(process, from, reason, from_link, kill) : HM_OK;
+        return process ? process_deliver_exit(process, from, reason, kill) : HM_OK;
     }
     struct peer *peer = to.node ? peers_get(node, to.node) : NULL;
     if (!peer)

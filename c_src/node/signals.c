@@ -56,10 +56,10 @@ static void on_exit(struct hm_node *node, const struct control *control, hm_term
         return;
     if (control->kind == CONTROL_EXIT) {
         if (links_on_exit(process, control->from))
-            process_deliver_exit(process, control->from, reason, true, false);
+            process_deliver_exit(process, control->from, reason, false);
         return;
     }
-    process_deliver_exit(process, control->from, reason, false, hm_is_atom(reason, "kill"));
+    process_deliver_exit(process, control->from, reason, hm_is_atom(reason, "kill"));
 }
 
 static void on_monitor(struct hm_node *node, struct peer *peer, const struct control *control) {

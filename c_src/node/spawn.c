@@ -104,7 +104,7 @@ void spawn_on_request(struct hm_node *node, struct peer *peer, const struct cont
             monitors_on_monitor(node, peer, control->from, pid, (struct bytes){0}, process, &control->ref);
     } else {
         if (process)
-            process_deliver_exit(process, pid, ATOM_TERM("system_limit"), false, true);
+            process_deliver_exit(process, pid, ATOM_TERM("system_limit"), true);
         refuse(peer, control, "system_limit");
     }
     hm_build_free(build);

@@ -253,7 +253,7 @@ static void a_full_mailbox_drops_and_counts(void **state) {
         fixture_tell(process, "x");
     assert_int_equal(node->counters.mailbox_drops, 10);
     hm_process *other = fixture_process(node, &(struct seen){0});
-    process_deliver_exit(process, other->pid, ATOM_TERM("out"), false, false); /* signals always arrive */
+    process_deliver_exit(process, other->pid, ATOM_TERM("out"), false); /* signals always arrive */
     other->state = &seen;
     process_abandon(other);
     fixture_run();
