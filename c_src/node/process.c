@@ -111,13 +111,27 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
     return verdict;
 }
 
+static bool is_waited_for(hm_process *process, hm_term term) {
+    struct process_waiter *waiter, *next;
+    for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
+        next = LIST_NEXT(waiter, link);
+        if (waiter->message && waiter->message(waiter, process, term))
+            return true;
+    }
+    return false;
+}
+
 static enum hm_verdict handle(hm_process *process, struct message *message) {
     switch (message->kind) {
     case MESSAGE_TERM:
         if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
             return HM_CONTINUE;
+        if (is_waited_for(process, message->term))
+            return HM_CONTINUE;
         return process->class->receive(process, message->term);
     case MESSAGE_DOWN:
+        if (is_waited_for(process, message->term))
+            return HM_CONTINUE;
         return process->class->receive(process, message->term);
     case MESSAGE_EXIT:
         return handle_exit(process, message);
@@ -201,6 +215,7 @@ int process_spawn(struct hm_node *node, const struct process_class *class, hm_pr
     LIST_INIT(&process->aliases);
     LIST_INIT(&process->timers);
     LIST_INIT(&process->calls);
+    LIST_INIT(&process->waiters);
     *result = process;
     return HM_OK;
 }
@@ -209,9 +224,23 @@ static void reap_process(struct turn_task *task) {
     free(turn_owner(task, hm_process, task));
 }
 
+void process_wait(hm_process *process, struct process_waiter *waiter) {
+    LIST_INSERT_HEAD(&process->waiters, waiter, link);
+}
+
+static void end_waiters(hm_process *process) {
+    struct process_waiter *waiter;
+    while ((waiter = LIST_FIRST(&process->waiters))) {
+        process_unwait(waiter);
+        if (waiter->ended)
+            waiter->ended(waiter);
+    }
+}
+
 /* Out of all tables; the memory goes at the end of the turn, for handlers may still stand on the stack. */
 static void remove_process(hm_process *process) {
     struct hm_node *node = process->node;
+    end_waiters(process);
     calls_on_end(process);
     timers_on_end(process);
     aliases_on_end(process);

@@ -24,6 +24,14 @@ struct process_class {
     void (*ended)(hm_process *self, hm_term reason);
 };
 
+/* Something that waits in a process: it sees each message before the class does (true: it was for me), and hears of the end. The owner
+ * embeds it; both functions may be NULL and may call process_unwait. */
+struct process_waiter {
+    LIST_ENTRY(process_waiter) link;
+    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message);
+    void (*ended)(struct process_waiter *waiter); /* it is out of the list already */
+};
+
 struct hm_process {
     struct turn_task task;
     struct hm_node *node;
@@ -45,6 +53,7 @@ struct hm_process {
     LIST_HEAD(, alias) aliases;
     LIST_HEAD(, timer) timers;
     LIST_HEAD(, call) calls; /* hm_call without an outcome yet */
+    LIST_HEAD(, process_waiter) waiters;
     struct node_watch *node_watch;
     uint64_t handled; /* messages; "reductions" */
     const char *initial_module, *initial_function; /* for process_info; literal or class->module */
@@ -72,6 +81,11 @@ void process_deliver(hm_process *process, struct message *message);
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
 /* An exit signal. */
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable);
+
+void process_wait(hm_process *process, struct process_waiter *waiter);
+static inline void process_unwait(struct process_waiter *waiter) {
+    LIST_REMOVE(waiter, link);
+}
 
 /* Takes messages of this kind and tag back out of the mailbox. */
 void process_drop(hm_process *process, enum message_kind kind, uint64_t tag);

@@ -66,7 +66,7 @@ static void put_watcher(void *arg, hm_pid pid, struct bytes name, const hm_node_
     listing->count++;
 }
 
-enum mfa_outcome bif_processes(struct mfa_call *call) {
+static enum mfa_outcome bif_processes(struct mfa_call *call) {
     struct listing listing = {call->result, 0, call->node->name};
     size_t begin = hm_put_list_begin(call->result);
     process_each(call->node, put_pid, &listing);
@@ -74,7 +74,7 @@ enum mfa_outcome bif_processes(struct mfa_call *call) {
     return MFA_VALUE;
 }
 
-enum mfa_outcome bif_registered(struct mfa_call *call) {
+static enum mfa_outcome bif_registered(struct mfa_call *call) {
     struct listing listing = {call->result, 0, call->node->name};
     size_t begin = hm_put_list_begin(call->result);
     registry_each(call->node, put_name, &listing);
@@ -82,7 +82,7 @@ enum mfa_outcome bif_registered(struct mfa_call *call) {
     return MFA_VALUE;
 }
 
-enum mfa_outcome bif_whereis(struct mfa_call *call) {
+static enum mfa_outcome bif_whereis(struct mfa_call *call) {
     struct hm_text name;
     char room[HM_ATOM_BYTES];
     size_t size;
@@ -106,7 +106,7 @@ static bool own_pid(const struct mfa_call *call, hm_pid *pid) {
     return pid_decode(call->node->names, call->arguments[0], pid) && pid->node == call->node->name;
 }
 
-enum mfa_outcome bif_is_process_alive(struct mfa_call *call) {
+static enum mfa_outcome bif_is_process_alive(struct mfa_call *call) {
     hm_pid pid;
     if (!own_pid(call, &pid))
         return mfa_badarg(call);
@@ -348,7 +348,7 @@ static void put_pair(const struct item *item, const hm_process *process, hm_buil
         hm_put_binary(build, "", 0); /* backtrace: nothing to show */
 }
 
-enum mfa_outcome bif_process_info_1(struct mfa_call *call) {
+static enum mfa_outcome bif_process_info_1(struct mfa_call *call) {
     hm_pid pid;
     if (!own_pid(call, &pid))
         return mfa_badarg(call);
@@ -390,7 +390,7 @@ static bool is_item(hm_term name) {
     return find_item(name) || is_dictionary_key(name);
 }
 
-enum mfa_outcome bif_process_info_2(struct mfa_call *call) {
+static enum mfa_outcome bif_process_info_2(struct mfa_call *call) {
     hm_term wanted = call->arguments[1], name;
     struct hm_list list;
     hm_pid pid;
@@ -425,4 +425,16 @@ enum mfa_outcome bif_process_info_2(struct mfa_call *call) {
             count++;
     hm_put_list_end(call->result, begin, count);
     return MFA_VALUE;
+}
+
+int bif_process_export(struct hm_node *node) {
+    static const struct mfa_row ROWS[] = {
+        {"erlang", "is_process_alive", 1, bif_is_process_alive, NULL},
+        {"erlang", "process_info", 1, bif_process_info_1, NULL},
+        {"erlang", "process_info", 2, bif_process_info_2, NULL},
+        {"erlang", "processes", 0, bif_processes, NULL},
+        {"erlang", "registered", 0, bif_registered, NULL},
+        {"erlang", "whereis", 1, bif_whereis, NULL},
+    };
+    return mfa_export(node, ROWS, sizeof ROWS / sizeof *ROWS);
 }

@@ -62,16 +62,16 @@ static enum mfa_outcome put_nodes(struct mfa_call *call, unsigned want) {
     return MFA_VALUE;
 }
 
-enum mfa_outcome bif_node_0(struct mfa_call *call) {
+static enum mfa_outcome bif_node_0(struct mfa_call *call) {
     hm_put_atom(call->result, hm_node_name_text(call->node->name));
     return MFA_VALUE;
 }
 
-enum mfa_outcome bif_nodes_0(struct mfa_call *call) {
+static enum mfa_outcome bif_nodes_0(struct mfa_call *call) {
     return put_nodes(call, WANT_VISIBLE);
 }
 
-enum mfa_outcome bif_nodes_1(struct mfa_call *call) {
+static enum mfa_outcome bif_nodes_1(struct mfa_call *call) {
     struct hm_list list;
     hm_term type;
     unsigned want = 0;
@@ -140,7 +140,7 @@ static size_t memory_type(hm_term term) {
     return type;
 }
 
-enum mfa_outcome bif_memory_0(struct mfa_call *call) {
+static enum mfa_outcome bif_memory_0(struct mfa_call *call) {
     struct memory memory = measure(call->node);
     hm_put_list(call->result, MEMORY_TYPE_COUNT);
     for (size_t type = 0; type < MEMORY_TYPE_COUNT; type++)
@@ -149,7 +149,7 @@ enum mfa_outcome bif_memory_0(struct mfa_call *call) {
     return MFA_VALUE;
 }
 
-enum mfa_outcome bif_memory_1(struct mfa_call *call) {
+static enum mfa_outcome bif_memory_1(struct mfa_call *call) {
     struct hm_list list;
     hm_term item;
     struct memory memory = measure(call->node);
@@ -210,7 +210,7 @@ static void count_runnable(void *arg, hm_process *process) {
     *(uint64_t *)arg += process->mailbox.count != 0;
 }
 
-enum mfa_outcome bif_statistics(struct mfa_call *call) {
+static enum mfa_outcome bif_statistics(struct mfa_call *call) {
     struct otp none = {0}, *otp = otp_or_none(call, &none);
     struct hm_node *node = call->node;
     hm_term item = call->arguments[0];
@@ -346,7 +346,7 @@ static const char *atom_of(hm_term item) {
     return NULL;
 }
 
-enum mfa_outcome bif_system_info(struct mfa_call *call) {
+static enum mfa_outcome bif_system_info(struct mfa_call *call) {
     hm_term item = call->arguments[0];
     int64_t number = number_of(call->node, item);
     const char *atom = number < 0 ? atom_of(item) : NULL;
@@ -367,4 +367,17 @@ enum mfa_outcome bif_system_info(struct mfa_call *call) {
     else
         return mfa_badarg(call);
     return MFA_VALUE;
+}
+
+int bif_system_export(struct hm_node *node) {
+    static const struct mfa_row ROWS[] = {
+        {"erlang", "memory", 0, bif_memory_0, NULL},
+        {"erlang", "memory", 1, bif_memory_1, NULL},
+        {"erlang", "node", 0, bif_node_0, NULL},
+        {"erlang", "nodes", 0, bif_nodes_0, NULL},
+        {"erlang", "nodes", 1, bif_nodes_1, NULL},
+        {"erlang", "statistics", 1, bif_statistics, NULL},
+        {"erlang", "system_info", 1, bif_system_info, NULL},
+    };
+    return mfa_export(node, ROWS, sizeof ROWS / sizeof *ROWS);
 }

@@ -1,11 +1,14 @@
-/* otp/bifs: the handlers of otp/mfa's table. bif_process.c: about processes; bif_system.c: about the node. */
+/*
+ * otp/bifs: the functions of OTP's own modules that can be called from outside.
+ *
+ * Each bif_*.c exports its functions into otp/mfa's table when the node is made: a file is one function here and one line in otp.c.
+ */
 #ifndef HM_OTP_BIFS_H
 #define HM_OTP_BIFS_H
 
 #include "otp/mfa.h"
 
-mfa_handler bif_is_process_alive, bif_process_info_1, bif_process_info_2, bif_processes, bif_registered,
-    bif_whereis;
-mfa_handler bif_memory_0, bif_memory_1, bif_node_0, bif_nodes_0, bif_nodes_1, bif_statistics, bif_system_info;
+int bif_process_export(struct hm_node *node); /* about processes */
+int bif_system_export(struct hm_node *node);  /* about the node */
 
 #endif

@@ -12,6 +12,8 @@
 
 enum { PRINTED_BYTES = 500 };
 
+enum request_kind { CALL, CAST, PLAIN };
+
 /* A process that raised error/1 outside erpc:execute_call is worth a line, as the BEAM's own "Error in
  * process". */
 static void log_error_exit(hm_process *self, hm_term reason) {
@@ -57,31 +59,93 @@ static bool list_elements(hm_term term, unsigned count, hm_term elements[]) {
     return !hm_list_next(&list, &more) && hm_list_end(&list, NULL);
 }
 
-static void run_request(hm_process *self, hm_term request[3], hm_build *result, hm_build *reason) {
-    hm_term inner[4];
-    bool is_erpc = hm_is_atom(request[0], "erpc");
-    if (is_erpc && hm_is_atom(request[1], "execute_call") && list_elements(request[2], 4, inner)) {
-        enum mfa_outcome outcome = mfa_apply(self, inner[1], inner[2], inner[3], result);
-        put_call_outcome(reason, inner[0], outcome, hm_build_term(result));
-        return;
-    }
-    bool cast = is_erpc && hm_is_atom(request[1], "execute_cast") && list_elements(request[2], 3, inner);
-    const hm_term *mfa = cast ? inner : request;
-    enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result);
-    put_plain_outcome(reason, outcome, hm_build_term(result), cast);
-    if (outcome == MFA_ERROR || outcome == MFA_THROW)
-        log_error_exit(self, hm_build_term(reason));
+/* What a function that answers later leaves behind for its end. */
+struct pending {
+    enum request_kind kind;
+    hm_term reference; /* CALL: lies behind */
+};
+
+static struct pending *pending_new(enum request_kind kind, hm_term reference) {
+    struct pending *pending = malloc(sizeof *pending + reference.size);
+    if (!pending)
+        return NULL;
+    *pending = (struct pending){kind, {(unsigned char *)(pending + 1), reference.size}};
+    if (reference.size)
+        memcpy(pending + 1, reference.bytes, reference.size);
+    return pending;
 }
 
-static enum hm_verdict receive(hm_process *self, hm_term message) {
-    hm_term request[3];
-    hm_build *result = hm_build_new(), *reason = hm_build_new();
-    if (result && reason && hm_tuple_elements(message, 3, request))
-        run_request(self, request, result, reason);
+static enum hm_verdict end(hm_process *self, const struct pending *request, enum mfa_outcome outcome, hm_term result) {
+    hm_build *reason = hm_build_new();
+    if (reason && result.size && request->kind == CALL)
+        put_call_outcome(reason, request->reference, outcome, result);
+    else if (reason && result.size)
+        put_plain_outcome(reason, outcome, result, request->kind == CAST);
     bool built = reason && hm_build_error(reason) == HM_OK && hm_build_term(reason).size;
     process_set_reason(self, built ? hm_build_term(reason) : ATOM_TERM("system_limit"));
-    hm_build_free(result);
+    if (built && request->kind != CALL && (outcome == MFA_ERROR || outcome == MFA_THROW))
+        log_error_exit(self, hm_build_term(reason));
     hm_build_free(reason);
+    return HM_STOP;
+}
+
+static enum hm_verdict on_done(hm_process *self, void *arg, enum mfa_outcome outcome, hm_term result) {
+    enum hm_verdict verdict = self ? end(self, arg, outcome, result) : HM_CONTINUE;
+    free(arg);
+    return verdict;
+}
+
+/* {M, F, Args}: what to call, for whom. */
+static enum request_kind read_request(hm_term request[3], hm_term mfa[3], hm_term *reference) {
+    hm_term inner[4];
+    bool is_erpc = hm_is_atom(request[0], "erpc");
+    enum request_kind kind = PLAIN;
+    const hm_term *from = request;
+    *reference = (hm_term){0};
+    if (is_erpc && hm_is_atom(request[1], "execute_call") && list_elements(request[2], 4, inner)) {
+        kind = CALL;
+        *reference = inner[0];
+        from = &inner[1];
+    } else if (is_erpc && hm_is_atom(request[1], "execute_cast") && list_elements(request[2], 3, inner)) {
+        kind = CAST;
+        from = inner;
+    }
+    memcpy(mfa, from, 3 * sizeof *mfa);
+    return kind;
+}
+
+static enum hm_verdict run_request(hm_process *self, hm_term request[3]) {
+    hm_term mfa[3], reference;
+    enum request_kind kind = read_request(request, mfa, &reference);
+    struct pending *pending = pending_new(kind, reference);
+    hm_build *result = hm_build_new();
+    enum hm_verdict verdict = HM_STOP;
+    if (pending && result) {
+        struct mfa_then then = {on_done, pending};
+        enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, &then);
+        if (outcome == MFA_LATER) {
+            verdict = HM_CONTINUE;
+            pending = NULL;
+        } else {
+            verdict = end(self, pending, outcome, hm_build_term(result));
+        }
+    } else {
+        process_set_reason(self, ATOM_TERM("system_limit"));
+    }
+    hm_build_free(result);
+    free(pending);
+    return verdict;
+}
+
+/* The first message is the request; what else comes is for a function that waits (node/process has asked it), or for nobody. */
+static enum hm_verdict receive(hm_process *self, hm_term message) {
+    hm_term request[3];
+    if (self->state)
+        return HM_CONTINUE;
+    self->state = self;
+    if (hm_tuple_elements(message, 3, request))
+        return run_request(self, request);
+    process_set_reason(self, ATOM_TERM("system_limit"));
     return HM_STOP;
 }
 

@@ -3,34 +3,14 @@
 #include <stdlib.h>
 
 #include "etf/view.h"
-#include "node/process.h"
-#include "otp/bifs.h"
-
-struct mfa_row {
-    const char *module, *function;
-    unsigned arity;
-    mfa_handler *handler;
-};
-
-static const struct mfa_row ROWS[] = {
-    {"erlang", "is_process_alive", 1, bif_is_process_alive},
-    {"erlang", "memory", 0, bif_memory_0},
-    {"erlang", "memory", 1, bif_memory_1},
-    {"erlang", "node", 0, bif_node_0},
-    {"erlang", "nodes", 0, bif_nodes_0},
-    {"erlang", "nodes", 1, bif_nodes_1},
-    {"erlang", "process_info", 1, bif_process_info_1},
-    {"erlang", "process_info", 2, bif_process_info_2},
-    {"erlang", "processes", 0, bif_processes},
-    {"erlang", "registered", 0, bif_registered},
-    {"erlang", "statistics", 1, bif_statistics},
-    {"erlang", "system_info", 1, bif_system_info},
-    {"erlang", "whereis", 1, bif_whereis},
-};
 
 enum mfa_outcome mfa_badarg(struct mfa_call *call) {
+    return mfa_error(call, "badarg");
+}
+
+enum mfa_outcome mfa_error(struct mfa_call *call, const char *reason) {
     hm_build_reset(call->result);
-    hm_put_atom(call->result, "badarg");
+    hm_put_atom(call->result, reason);
     return MFA_ERROR;
 }
 
@@ -79,14 +59,6 @@ static bool read_arguments(hm_term list, unsigned count, struct arguments *argum
     return true;
 }
 
-static const struct mfa_row *find(hm_term module, hm_term function, long arity) {
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (ROWS[i].arity == arity && hm_is_atom(function, ROWS[i].function) &&
-            hm_is_atom(module, ROWS[i].module))
-            return &ROWS[i];
-    return NULL;
-}
-
 static bool is_proper_list(hm_term term, long *length) {
     struct hm_list reader;
     hm_term element;
@@ -97,8 +69,8 @@ static bool is_proper_list(hm_term term, long *length) {
     return hm_list_end(&reader, NULL);
 }
 
-enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term list,
-                           hm_build *result) {
+enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term list, hm_build *result,
+                           const struct mfa_then *then) {
     struct arguments arguments = {0};
     struct fun fun;
     long arity;
@@ -124,13 +96,16 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
             list = arguments.term[1];
         }
     }
-    const struct mfa_row *row = find(module, function, arity);
-    if (!row)
+    const struct mfa_entry *entry = mfa_find(self->node, module, function, arity);
+    if (!entry)
         return fail(result, "undef", module, function, list);
+    const struct mfa_row *row = mfa_entry_row(entry);
     if (!read_arguments(list, row->arity, &arguments))
         return fail(result, "badarg", module, function, list);
-    struct mfa_call call = {self->node, self, row->arity, arguments.term, result};
+    struct mfa_call call = {self->node, self, row->arity, arguments.term, result, row->argument, entry, then};
     enum mfa_outcome outcome = row->handler(&call);
+    if (outcome == MFA_LATER)
+        return outcome;
     if (hm_build_error(result) != HM_OK)
         return fail(result, "system_limit", module, function, list);
     if (outcome != MFA_ERROR)

@@ -2,9 +2,17 @@
 
 #include <stdlib.h>
 
+#include "otp/bifs.h"
 #include "otp/erpc.h"
+#include "otp/mfa.h"
 #include "otp/releases.h"
 #include "otp/supervisor.h"
+
+/* Each file of functions brings its own. */
+static int (*const EXPORTS[])(struct hm_node *node) = {
+    bif_process_export,
+    bif_system_export,
+};
 
 static const struct node_hooks hooks = {.on_spawn = erpc_on_spawn};
 
@@ -24,6 +32,11 @@ int otp_start(struct hm_node *node) {
     LIST_INIT(&otp->children);
     node->otp = otp;
     node->hooks = &hooks;
+    for (size_t i = 0; i < sizeof EXPORTS / sizeof *EXPORTS; i++) {
+        int error = EXPORTS[i](node);
+        if (error != HM_OK)
+            return error;
+    }
     hm_pid *const pids[] = {&otp->net_kernel, &otp->rex, &otp->global};
     for (size_t i = 0; i < sizeof SERVERS / sizeof *SERVERS; i++) {
         /* They trap exits: a peer that links to one and ends does not take it along. */
@@ -40,6 +53,7 @@ void otp_stop(struct hm_node *node) {
         return;
     releases_free(node);
     supervisor_free(node);
+    mfa_table_free(node);
     free(node->otp);
     node->otp = NULL;
     node->hooks = NULL;

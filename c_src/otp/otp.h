@@ -8,12 +8,14 @@
 #include "base/clock.h"
 #include "node/node.h"
 
+struct mfa_entry;
 struct release;
 
 /* node->otp */
 struct otp {
     hm_pid net_kernel, rex, global;              /* HM_NO_PID while one is being started again */
     LIST_HEAD(, child) children;                 /* supervisor.c */
+    struct mfa_entry *functions;                 /* mfa_table.c */
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;

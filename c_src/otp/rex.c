@@ -16,7 +16,7 @@ static void put_result(hm_process *self, const hm_term mfa[3], hm_build *build) 
         hm_put_format(build, "{badrpc, {'EXIT', system_limit}}");
         return;
     }
-    enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result);
+    enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, NULL);
     if (outcome == MFA_VALUE || outcome == MFA_THROW)
         hm_put_term(build, hm_build_term(result));
     else
@@ -43,7 +43,7 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     hm_term mfa[3];
     hm_build *result = NULL;
     if (hm_match(message, "{cast, ~t, ~t, ~t, _}", &mfa[0], &mfa[1], &mfa[2]) && (result = hm_build_new()))
-        mfa_apply(self, mfa[0], mfa[1], mfa[2], result);
+        mfa_apply(self, mfa[0], mfa[1], mfa[2], result, NULL);
     hm_build_free(result);
     return HM_CONTINUE;
 }

@@ -14,7 +14,7 @@ static char *apply_text(struct fixture *fixture, const char *module, const char 
     char *text = NULL, *both = NULL;
     hm_put_format(names, "{~a, ~a}", module, function);
     assert_true(hm_tuple_elements(hm_build_term(names), 2, parts));
-    enum mfa_outcome outcome = mfa_apply(fixture->probe.process, parts[0], parts[1], arguments, result);
+    enum mfa_outcome outcome = mfa_apply(fixture->probe.process, parts[0], parts[1], arguments, result, NULL);
     assert_int_equal(hm_build_error(result), HM_OK);
     hm_term checked;
     hm_term term = hm_build_term(result);
@@ -44,7 +44,7 @@ static char *apply_text(struct fixture *fixture, const char *module, const char 
         hm_build *arguments_ = hm_build_new(), *result_ = hm_build_new();                              \
         hm_put_format(arguments_, __VA_ARGS__);                                                        \
         assert_int_equal(mfa_apply((fixture)->probe.process, ATOM_TERM("erlang"), ATOM_TERM(function), \
-                                   hm_build_term(arguments_), result_),                                \
+                                   hm_build_term(arguments_), result_, NULL),                              \
                          MFA_VALUE);                                                                   \
         assert_true(hm_match(hm_build_term(result_), pattern));                                        \
         hm_build_free(arguments_);                                                                     \
