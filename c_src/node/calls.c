@@ -16,6 +16,7 @@ struct call {
     LIST_ENTRY(call) link;
     hm_process *process;
     hm_ref ref;
+    bool io; /* an io_request: another shape, and its answer comes to the pid only */
     struct alias *alias;
     uint64_t timer;
     hm_call_done *done;
@@ -32,7 +33,7 @@ struct outcome {
 static enum hm_verdict run_outcome(hm_process *self, struct message *message) {
     struct outcome *outcome = message->arg;
     enum hm_verdict verdict = HM_CONTINUE;
-    if (self)
+    if (self && outcome->done)
         verdict = outcome->done(self, outcome->arg, outcome->error, message->term);
     free(outcome);
     return verdict;
@@ -76,8 +77,9 @@ static void on_down(void *arg, hm_term reason) {
 
 static void on_reply(void *arg, hm_term message, struct block *shared) {
     hm_term parts[2];
-    if (hm_tuple_elements(message, 2, parts))
-        finish(arg, HM_OK, parts[1], shared);
+    struct call *call = arg;
+    if (!call->io && hm_tuple_elements(message, 2, parts))
+        finish(call, HM_OK, parts[1], shared);
 }
 
 static enum hm_verdict on_timeout(hm_process *self, struct message *message) {
@@ -94,14 +96,18 @@ static int send_request(struct call *call, hm_address to, hm_term request) {
     hm_build *build = node_build_take(process->node);
     if (!build)
         return HM_ENOMEM;
-    hm_put_tuple(build, 3);
-    hm_put_atom(build, "$gen_call");
-    hm_put_tuple(build, 2);
-    hm_put_pid(build, process->pid);
-    hm_put_list(build, 1);
-    hm_put_atom(build, "alias");
-    hm_put_ref(build, &call->ref);
-    hm_put_term(build, request);
+    if (call->io) { /* lib/stdlib/src/io.erl, execute_request */
+        hm_put_format(build, "{io_request, ~p, ~r, ~t}", process->pid, &call->ref, request);
+    } else {
+        hm_put_tuple(build, 3);
+        hm_put_atom(build, "$gen_call");
+        hm_put_tuple(build, 2);
+        hm_put_pid(build, process->pid);
+        hm_put_list(build, 1);
+        hm_put_atom(build, "alias");
+        hm_put_ref(build, &call->ref);
+        hm_put_term(build, request);
+    }
     int error = hm_build_error(build);
     if (error == HM_OK)
         error = route_send(process->node, process->pid, to, hm_build_term(build), NULL);
@@ -109,13 +115,14 @@ static int send_request(struct call *call, hm_address to, hm_term request) {
     return error;
 }
 
-int hm_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg) {
+static int start(hm_process *self, bool io, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done,
+                 void *arg) {
     struct call *call = calloc(1, sizeof *call);
     struct message *timeout = NULL;
     int error = HM_ENOMEM;
     if (!call)
         return HM_ENOMEM;
-    *call = (struct call){.process = self, .ref = node_make_ref(self->node), .done = done, .arg = arg};
+    *call = (struct call){.process = self, .ref = node_make_ref(self->node), .io = io, .done = done, .arg = arg};
     call->alias = aliases_add(self, &call->ref, on_reply, call);
     if (!call->alias)
         goto fail;
@@ -152,23 +159,52 @@ fail:
     return error;
 }
 
+int hm_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg) {
+    return start(self, false, to, request, timeout_ms, done, arg);
+}
+
+int calls_io_request(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done,
+                     void *arg) {
+    return start(self, true, to, request, timeout_ms, done, arg);
+}
+
+/* The call of this process that has this reference. */
+static struct call *find(const hm_process *self, hm_term reference) {
+    hm_ref ref;
+    if (!ref_decode(self->node->names, reference, &ref))
+        return NULL;
+    struct alias *alias = aliases_lookup(self->node, &ref);
+    struct call *call = alias ? alias_argument(alias, on_reply) : NULL;
+    return call && call->process == self ? call : NULL;
+}
+
+/* {io_reply, Ref, Reply} */
+static bool take_io_reply(hm_process *self, hm_term message) {
+    hm_term parts[3];
+    if (!hm_tuple_elements(message, 3, parts) || !hm_is_atom(parts[0], "io_reply"))
+        return false;
+    struct call *call = find(self, parts[1]);
+    if (!call || !call->io)
+        return false;
+    finish(call, HM_OK, parts[2], NULL);
+    return true;
+}
+
 bool calls_take(hm_process *self, hm_term message) {
     hm_term parts[2], tag[1];
     struct hm_list list;
-    hm_ref ref;
-    if (LIST_EMPTY(&self->calls) || !hm_tuple_elements(message, 2, parts))
+    if (LIST_EMPTY(&self->calls))
         return false;
+    if (!hm_tuple_elements(message, 2, parts))
+        return take_io_reply(self, message);
     hm_term reference = parts[0];
     if (hm_list_begin(parts[0], &list)) { /* [alias | Ref] */
         if (!hm_list_next(&list, &tag[0]) || !hm_is_atom(tag[0], "alias") || hm_list_next(&list, &tag[0]) ||
             hm_list_end(&list, &reference))
             return false;
     }
-    if (!ref_decode(self->node->names, reference, &ref))
-        return false;
-    struct alias *alias = aliases_lookup(self->node, &ref);
-    struct call *call = alias ? alias_argument(alias, on_reply) : NULL;
-    if (!call || call->process != self)
+    struct call *call = find(self, reference);
+    if (!call || call->io)
         return false;
     on_reply(call, message, NULL);
     return true;
