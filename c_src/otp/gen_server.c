@@ -404,7 +404,7 @@ int gen_server_start(struct hm_node *node, const struct hm_server_class *server_
     self->initial_function = "init_p";
     self->initial_arity = 5;
     self->trap_exit = start->trap_exit;
-    self->parent = start->link;
+    self->parent = child ? supervisor_parent_of(child) : start->link;
     if (start->leader.node)
         self->leader = start->leader;
     if (start->name && (error = registry_add(self, start->name, strlen(start->name))) != HM_OK)

@@ -30,6 +30,7 @@ int otp_start(struct hm_node *node) {
         return HM_ENOMEM;
     LIST_INIT(&otp->releases);
     LIST_INIT(&otp->children);
+    otp->starting = true;
     node->otp = otp;
     node->hooks = &hooks;
     for (size_t i = 0; i < sizeof EXPORTS / sizeof *EXPORTS; i++) {
@@ -45,7 +46,8 @@ int otp_start(struct hm_node *node) {
         if (error != HM_OK)
             return error; /* the node is freed by its maker, and otp_stop with it */
     }
-    return HM_OK;
+    otp->starting = false;
+    return supervisor_start_root(node);
 }
 
 void otp_stop(struct hm_node *node) {

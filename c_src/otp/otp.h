@@ -1,6 +1,6 @@
 /*
- * otp/otp: the processes that every node has: net_kernel, rex, global_name_server; and the functions that can
- * be called from outside. Started by api when a node is made. One thread.
+ * otp/otp: the processes that every node has: net_kernel, rex, global_name_server, hermod_sup; and the functions
+ * that can be called from outside. Started by api when a node is made. One thread.
  */
 #ifndef HM_OTP_OTP_H
 #define HM_OTP_OTP_H
@@ -15,6 +15,8 @@ struct release;
 struct otp {
     hm_pid net_kernel, rex, global;              /* HM_NO_PID while one is being started again */
     LIST_HEAD(, child) children;                 /* supervisor.c */
+    struct child *root;                          /* supervisor.c: hermod_sup */
+    bool starting;                               /* what is started now is the node's own */
     struct mfa_entry *functions;                 /* mfa_table.c */
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */

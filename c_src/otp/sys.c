@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "node/registry.h"
+#include "otp/hermod_sup.h"
 #include "otp/releases.h"
 
 enum {
@@ -12,6 +13,7 @@ enum {
     LOG_EVENTS_MAX = 10000, /* whatever {true, N} asks for */
     LOG_BYTES_MAX = 16 * 1024 * 1024,
     PRINTED_BYTES = 1000, /* of an event in the log */
+    ANCESTORS_MAX = 32,
 };
 
 /* One event, encoded as sys:log(Pid, get) shows it: {in, Msg}, {out, Reply, From, State} or {noreply, State}.
@@ -51,17 +53,40 @@ void sys_put_local_time(hm_build *build, int64_t seconds) {
                   (int64_t)tm.tm_mday, (int64_t)tm.tm_hour, (int64_t)tm.tm_min, (int64_t)tm.tm_sec);
 }
 
-void sys_put_dictionary(const hm_process *process, hm_build *build) {
+/* As proc_lib has it: a supervisor's callback module says so. */
+void sys_put_initial_call(const hm_process *process, hm_build *build) {
     const struct gen_server *server = process->state;
+    if (server->class == &hermod_sup_class)
+        hm_put_format(build, "{supervisor, ~a, 1}", server->class->module);
+    else
+        hm_put_format(build, "{~a, init, 1}", server->class->module);
+}
+
+/* The parent, its parent and so on, by name where they have one (proc_lib:get_ancestors/0). */
+void sys_put_ancestors(const hm_process *process, hm_build *build) {
+    size_t begin = hm_put_list_begin(build);
+    uint32_t count = 0;
+    while (process && process->parent.node && count < ANCESTORS_MAX) {
+        hm_pid pid = process->parent;
+        process = process_lookup(process->node, pid);
+        struct bytes name = process ? registry_name(process) : bytes_of(NULL, 0);
+        if (name.size)
+            hm_put_atom_n(build, (const char *)name.at, name.size);
+        else
+            hm_put_pid(build, pid);
+        count++;
+    }
+    hm_put_list_end(build, begin, count);
+}
+
+void sys_put_dictionary(const hm_process *process, hm_build *build) {
     hm_put_list(build, 2);
-    hm_put_format(build, "{'$initial_call', {~a, init, 1}}", server->class->module);
+    hm_put_tuple(build, 2);
+    hm_put_atom(build, "$initial_call");
+    sys_put_initial_call(process, build);
     hm_put_tuple(build, 2);
     hm_put_atom(build, "$ancestors");
-    if (process->parent.node) {
-        hm_put_list(build, 1);
-        hm_put_pid(build, process->parent);
-    }
-    hm_put_nil(build);
+    sys_put_ancestors(process, build);
     hm_put_nil(build);
 }
 

@@ -28,7 +28,10 @@ void sys_debug_free(struct sys_debug *debug); /* NULL is allowed */
 void sys_put_state(hm_process *self, hm_build *build);
 /* {{Y, Mo, D}, {H, Mi, S}}, local time. */
 void sys_put_local_time(hm_build *build, int64_t seconds);
-/* The process dictionary that a gen_server of this class has on a BEAM. */
+/* Parts of the process dictionary that a gen_server has on a BEAM, and the whole: {Module, init, 1}, as a rule; parents by name or
+ * pid. Of processes of the class gen_server only, but for ancestors. */
+void sys_put_initial_call(const hm_process *process, hm_build *build);
+void sys_put_ancestors(const hm_process *process, hm_build *build);
 void sys_put_dictionary(const hm_process *process, hm_build *build);
 
 #endif
