@@ -169,7 +169,8 @@ int monitors_add(hm_process *watcher, hm_address target, const struct monitor_do
 
 static void give_up(struct hm_node *node, struct monitor *monitor) {
     struct peer *peer = monitor->at_peer ? peers_find(node, monitor->target_node) : NULL;
-    if (peer && peer_is_up(peer)) {
+    bool is_known = monitor->target_pid.node || monitor->name_size; /* else it is only prepared */
+    if (peer && peer_is_up(peer) && is_known) {
         struct control control = {.kind = CONTROL_DEMONITOR,
                                   .from = monitor->watcher_pid,
                                   .to = monitor->target_pid,
@@ -185,6 +186,33 @@ void monitors_remove(hm_process *watcher, const hm_ref *ref) {
     if (monitor && monitor->watcher == watcher)
         give_up(watcher->node, monitor);
     process_drop(watcher, MESSAGE_DOWN, number_of(ref));
+}
+
+int monitors_prepare(hm_process *watcher, struct peer *peer, const struct monitor_down *down, const hm_ref *ref) {
+    struct monitor *monitor = add(watcher->node, ref, (struct bytes){0});
+    if (!monitor)
+        return HM_ENOMEM;
+    monitor->watcher = watcher;
+    monitor->watcher_pid = watcher->pid;
+    monitor->target_node = peer_name(peer);
+    if (down)
+        monitor->down = *down;
+    monitor->at_peer = true;
+    LIST_INSERT_HEAD(&watcher->watching, monitor, of_watcher);
+    LIST_INSERT_HEAD(&peer_relations(peer)->monitors, monitor, of_peer);
+    return HM_OK;
+}
+
+void monitors_adopt(struct hm_node *node, const hm_ref *ref, hm_pid target) {
+    struct monitor *monitor = find(node, ref);
+    if (monitor)
+        monitor->target_pid = target;
+}
+
+void monitors_forget(struct hm_node *node, const hm_ref *ref) {
+    struct monitor *monitor = find(node, ref);
+    if (monitor)
+        drop(node, monitor);
 }
 
 void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, hm_pid target_pid,

@@ -20,6 +20,11 @@ struct monitor_down { /* instead of a 'DOWN' message: for hm_call */
 int monitors_add(hm_process *watcher, hm_address target, const struct monitor_down *down, hm_ref *ref);
 /* demonitor with flush. */
 void monitors_remove(hm_process *watcher, const hm_ref *ref);
+/* A monitor that the peer sets up when it spawns the process that the watcher asked for. No signal is sent: prepare when asking, adopt when the
+ * answer names the process, or forget when there is none. */
+int monitors_prepare(hm_process *watcher, struct peer *peer, const struct monitor_down *down, const hm_ref *ref);
+void monitors_adopt(struct hm_node *node, const hm_ref *ref, hm_pid target);
+void monitors_forget(struct hm_node *node, const hm_ref *ref);
 /* Signals from a peer. target NULL: nobody there, it is answered noproc. */
 void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, hm_pid target_pid, struct bytes target_name,
                          hm_process *target, const hm_ref *ref);

@@ -24,6 +24,7 @@ struct monitor;
 struct alias;
 struct peer;
 struct pool;
+struct spawn_out;
 struct spawn_request;
 
 struct node_hooks {
@@ -66,6 +67,7 @@ struct hm_node {
     struct monitor *monitors;        /* monitors.c */
     struct alias *aliases;           /* aliases.c */
     struct peer *peers;              /* peers.c */
+    struct spawn_out *spawns;        /* spawn_out.c */
     TAILQ_HEAD(, node_watch) watches; /* peers.c: who asked for nodeup, nodedown */
     struct pool *pool;               /* pool.c: worker threads, made on first use */
 

@@ -18,6 +18,7 @@
 #include "node/links.h"
 #include "node/monitors.h"
 #include "node/signals.h"
+#include "node/spawn_out.h"
 
 static unsigned hash_address(const void *address) {
     return (unsigned)((uintptr_t)address * 0x9E3779B97F4A7C15u >> 32);
@@ -30,7 +31,7 @@ struct pending {
     STAILQ_ENTRY(pending) link;
     struct control control;
     struct block *payload;
-    char name[]; /* control.name points here */
+    unsigned char borrowed[]; /* what control.name, mfa and options point to */
 };
 
 struct waiter { /* of hm_connect; answered from the turn, never on the caller's stack */
@@ -80,6 +81,7 @@ struct peer *peers_get(struct hm_node *node, const hm_node_name *name) {
     STAILQ_INIT(&peer->waiters);
     LIST_INIT(&peer->relations.links);
     LIST_INIT(&peer->relations.monitors);
+    LIST_INIT(&peer->relations.spawns);
     peer->timer = evtimer_new(node->base, on_timer, peer);
     if (peer->timer)
         HASH_ADD(hh, node->peers, name, sizeof peer->name, peer);
@@ -196,9 +198,18 @@ static void send_pending(struct peer *peer) {
         hm_term payload = {0};
         if (pending->payload)
             payload = (hm_term){pending->payload->at, pending->payload->size};
-        channel_send(peer->up, &pending->control, payload, pending->payload);
+        int error = channel_send(peer->up, &pending->control, payload, pending->payload);
+        if (error != HM_OK && pending->control.kind == CONTROL_SPAWN_REQUEST)
+            spawn_out_on_failure(peer->node, &pending->control.ref, error);
     }
     drop_pending(peer);
+}
+
+static const unsigned char *keep_bytes(unsigned char **room, const unsigned char *bytes, size_t size) {
+    if (size == 0)
+        return bytes;
+    *room = (unsigned char *)memcpy(*room, bytes, size) + size;
+    return *room - size;
 }
 
 static int keep_pending(struct peer *peer, const struct control *control, hm_term payload, struct block *shared) {
@@ -208,14 +219,14 @@ static int keep_pending(struct peer *peer, const struct control *control, hm_ter
                  node_name_bytes(peer->name).at, peer->pending_bytes);
         return HM_ELIMIT;
     }
-    struct pending *pending = malloc(sizeof *pending + control->name.size);
+    struct pending *pending = malloc(sizeof *pending + control->name.size + control->mfa.size + control->options.size);
     if (!pending)
         return HM_ENOMEM;
     *pending = (struct pending){.control = *control};
-    if (control->name.size) {
-        memcpy(pending->name, control->name.at, control->name.size);
-        pending->control.name.at = (const uint8_t *)pending->name;
-    }
+    unsigned char *room = pending->borrowed;
+    pending->control.name.at = keep_bytes(&room, control->name.at, control->name.size);
+    pending->control.mfa.bytes = keep_bytes(&room, control->mfa.bytes, control->mfa.size);
+    pending->control.options.bytes = keep_bytes(&room, control->options.bytes, control->options.size);
     if (payload.size) {
         bool inside = shared && payload.bytes == shared->at && payload.size == shared->size;
         pending->payload = inside ? block_hold(shared) : block_copy(bytes_of(payload.bytes, payload.size));
@@ -234,6 +245,7 @@ static int keep_pending(struct peer *peer, const struct control *control, hm_ter
 static void give_up(struct peer *peer, int error, const char *text) {
     struct hm_node *node = peer->node;
     drop_pending(peer);
+    spawn_out_on_peer_down(node, peer);
     links_on_peer_down(node, peer);
     monitors_on_peer_down(node, peer);
     answer_waiters(peer, error, text);
@@ -432,7 +444,7 @@ static void on_busy(void *arg, struct channel *channel, bool busy) {
 static void drop_if_idle(struct peer *peer) {
     if (peer->up || peer->dialing || peer->accepting || peer->keep || peer->yielded ||
         !STAILQ_EMPTY(&peer->pending) || !STAILQ_EMPTY(&peer->waiters) || !LIST_EMPTY(&peer->relations.links) ||
-        !LIST_EMPTY(&peer->relations.monitors))
+        !LIST_EMPTY(&peer->relations.monitors) || !LIST_EMPTY(&peer->relations.spawns))
         return;
     HASH_DEL(peer->node->peers, peer);
     event_free(peer->timer);

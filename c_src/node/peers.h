@@ -32,10 +32,11 @@ bool peer_is_up(const struct peer *peer);
 bool peer_is_visible(const struct peer *peer);
 struct channel *peer_channel(const struct peer *peer); /* NULL when not up */
 
-/* Lists that links.c and monitors.c keep for the peer. */
+/* Lists that links.c, monitors.c and spawn_out.c keep for the peer. */
 struct peer_relations {
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) monitors;
+    LIST_HEAD(, spawn_out) spawns;
 };
 struct peer_relations *peer_relations(struct peer *peer);
 

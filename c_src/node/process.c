@@ -228,19 +228,18 @@ void process_wait(hm_process *process, struct process_waiter *waiter) {
     LIST_INSERT_HEAD(&process->waiters, waiter, link);
 }
 
-static void end_waiters(hm_process *process) {
+static void end_waiters(hm_process *process, hm_term reason) {
     struct process_waiter *waiter;
     while ((waiter = LIST_FIRST(&process->waiters))) {
         process_unwait(waiter);
         if (waiter->ended)
-            waiter->ended(waiter);
+            waiter->ended(waiter, reason);
     }
 }
 
 /* Out of all tables; the memory goes at the end of the turn, for handlers may still stand on the stack. */
 static void remove_process(hm_process *process) {
     struct hm_node *node = process->node;
-    end_waiters(process);
     calls_on_end(process);
     timers_on_end(process);
     aliases_on_end(process);
@@ -260,6 +259,7 @@ static void remove_process(hm_process *process) {
 }
 
 void process_abandon(hm_process *process) {
+    end_waiters(process, ATOM_TERM("noproc"));
     links_on_end(process, ATOM_TERM("normal"));
     monitors_on_end(process, ATOM_TERM("noproc"));
     remove_process(process);
@@ -273,6 +273,7 @@ void process_exit(hm_process *process, hm_term reason) {
         process->class->ended(process, reason);
     /* What terminate left behind with hm_stop is not the reason any more. */
     registry_remove(process);
+    end_waiters(process, reason);
     links_on_end(process, reason);
     monitors_on_end(process, reason);
     remove_process(process);

@@ -29,7 +29,7 @@ struct process_class {
 struct process_waiter {
     LIST_ENTRY(process_waiter) link;
     bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message);
-    void (*ended)(struct process_waiter *waiter); /* it is out of the list already */
+    void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
 };
 
 struct hm_process {

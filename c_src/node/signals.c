@@ -10,6 +10,7 @@
 #include "node/registry.h"
 #include "node/route.h"
 #include "node/spawn.h"
+#include "node/spawn_out.h"
 
 static void dead_letter(struct hm_node *node, struct peer *peer, const struct control *control) {
     node->counters.dead_letters++;
@@ -123,7 +124,8 @@ void signals_handle(struct hm_node *node, struct peer *peer, const struct contro
         spawn_on_request(node, peer, control, payload);
         return;
     case CONTROL_SPAWN_REPLY:
-        return; /* this node asks nobody to spawn yet: an answer has no one to go to */
+        spawn_out_on_reply(node, peer, control);
+        return;
     case CONTROL_GROUP_LEADER:
         process = process_lookup(node, control->to);
         if (process)

@@ -28,7 +28,8 @@ static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term 
     return later->wait.message && later->wait.message(later, later->wait.arg, message);
 }
 
-static void on_ended(struct process_waiter *waiter) {
+static void on_ended(struct process_waiter *waiter, hm_term reason) {
+    (void)reason;
     struct mfa_later *later = later_of(waiter);
     later->process = NULL;
     later->then.done(NULL, later->then.arg, MFA_ERROR, (hm_term){0});
