@@ -118,23 +118,10 @@ static enum hm_verdict run_request(hm_process *self, hm_term request[3]) {
     hm_term mfa[3], reference;
     enum request_kind kind = read_request(request, mfa, &reference);
     struct pending *pending = pending_new(kind, reference);
-    hm_build *result = hm_build_new();
-    enum hm_verdict verdict = HM_STOP;
-    if (pending && result) {
-        struct mfa_then then = {on_done, pending};
-        enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, &then);
-        if (outcome == MFA_LATER) {
-            verdict = HM_CONTINUE;
-            pending = NULL;
-        } else {
-            verdict = end(self, pending, outcome, hm_build_term(result));
-        }
-    } else {
-        process_set_reason(self, ATOM_TERM("system_limit"));
-    }
-    hm_build_free(result);
-    free(pending);
-    return verdict;
+    if (pending)
+        return mfa_run(self, mfa, &(struct mfa_then){on_done, pending});
+    process_set_reason(self, ATOM_TERM("system_limit"));
+    return HM_STOP;
 }
 
 /* The first message is the request; what else comes is for a function that waits (node/process has asked it), or for nobody. */

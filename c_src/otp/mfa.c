@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "etf/view.h"
+#include "otp/access.h"
 
 enum mfa_outcome mfa_badarg(struct mfa_call *call) {
     return mfa_error(call, "badarg");
@@ -97,7 +98,7 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
         }
     }
     const struct mfa_entry *entry = mfa_find(self->node, module, function, arity);
-    if (!entry)
+    if (!entry || !access_allows(self, module, function))
         return fail(result, "undef", module, function, list);
     const struct mfa_row *row = mfa_entry_row(entry);
     if (!read_arguments(list, row->arity, &arguments))
@@ -117,4 +118,16 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
     hm_put_format(result, "{~t, [{~t, ~t, ~t, []}]}", reason, module, function, list);
     free((void *)(uintptr_t)reason.bytes);
     return MFA_ERROR;
+}
+
+enum hm_verdict mfa_run(hm_process *self, const hm_term mfa[3], const struct mfa_then *then) {
+    hm_build *result = hm_build_new();
+    enum mfa_outcome outcome = MFA_ERROR;
+    if (result)
+        outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, then);
+    enum hm_verdict verdict = HM_CONTINUE;
+    if (outcome != MFA_LATER)
+        verdict = then->done(self, then->arg, outcome, result ? hm_build_term(result) : (hm_term){0});
+    hm_build_free(result);
+    return verdict;
 }

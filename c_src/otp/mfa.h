@@ -22,7 +22,7 @@ enum mfa_outcome {
 };
 
 /* What goes on when a function has answered later. Runs in the process, as a message of it, with the outcome and one term as mfa_apply
- * gives them. Called exactly once after MFA_LATER; with self NULL when the process ended before (to free arg). */
+ * gives them (of size 0 without memory). Called exactly once after MFA_LATER; with self NULL when the process ended before (to free arg). */
 typedef enum hm_verdict mfa_done(hm_process *self, void *arg, enum mfa_outcome outcome, hm_term result);
 
 struct mfa_then {
@@ -70,6 +70,10 @@ void mfa_table_free(struct hm_node *node);
  * then->done (copied) gets the outcome. then may be NULL: such functions then fail with notsup. */
 enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term arguments, hm_build *result,
                            const struct mfa_then *then);
+
+/* The same, {M, F, Args} with one way to end: then->done gets the outcome, now or later, and its verdict is passed on (HM_CONTINUE when later). A
+ * result of size 0: there was no memory for one. */
+enum hm_verdict mfa_run(hm_process *self, const hm_term mfa[3], const struct mfa_then *then);
 
 /* For handlers: badarg, or another reason of error/1. */
 enum mfa_outcome mfa_badarg(struct mfa_call *call);

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "otp/access.h"
 #include "otp/bifs.h"
 #include "otp/erpc.h"
+#include "otp/function.h"
 #include "otp/mfa.h"
 #include "otp/releases.h"
 #include "otp/supervisor.h"
@@ -30,6 +32,8 @@ int otp_start(struct hm_node *node) {
         return HM_ENOMEM;
     LIST_INIT(&otp->releases);
     LIST_INIT(&otp->children);
+    LIST_INIT(&otp->exported);
+    STAILQ_INIT(&otp->rules);
     otp->starting = true;
     node->otp = otp;
     node->hooks = &hooks;
@@ -56,6 +60,8 @@ void otp_stop(struct hm_node *node) {
     releases_free(node);
     supervisor_free(node);
     mfa_table_free(node);
+    function_free(node);
+    access_free(node);
     free(node->otp);
     node->otp = NULL;
     node->hooks = NULL;

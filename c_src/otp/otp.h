@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "node/node.h"
 
+struct access_rule;
+struct function;
 struct mfa_entry;
 struct release;
 
@@ -18,6 +20,8 @@ struct otp {
     struct child *root;                          /* supervisor.c: hermod_sup */
     bool starting;                               /* what is started now is the node's own */
     struct mfa_entry *functions;                 /* mfa_table.c */
+    LIST_HEAD(, function) exported;              /* function.c */
+    STAILQ_HEAD(, access_rule) rules;            /* access.c */
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;
