@@ -115,6 +115,11 @@ const struct option option_table[] = {
              "be repeated."},
     {"without", "SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(without),
      .help = "Do not start this one of the services that come with Hermod. May be repeated."},
+    {"allow-rpc", "[NODE:]MODULE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(allow_rpc),
+     .help = "Let other nodes call functions of these modules only; * stands for anything, as in "
+             "'*@10.0.0.7:erlang'. Without it, all that this node has. May be repeated."},
+    {"deny-rpc", "[NODE:]MODULE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(deny_rpc),
+     .help = "Let other nodes not call functions of these modules, whatever --allow-rpc says. May be repeated."},
     {"chat-max-nick", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(chat_max_nick), .fallback = "64",
      .min = 1, .max = KIB,
      .help = "The longest nick that the chat allows."},

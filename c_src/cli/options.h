@@ -104,6 +104,7 @@ struct settings {
     uint64_t max_mailbox, max_names, max_processes, output_high, output_low;
 
     struct text_list load, without;
+    struct text_list allow_rpc, deny_rpc;
     uint64_t chat_max_nick, chat_max_message, chat_max_users;
 
     char *server, *nick;

@@ -16,7 +16,7 @@
 
 #include <event2/event.h>
 
-#include <hermod/server.h>
+#include <hermod/function.h>
 
 #include "cli/command.h"
 #include "cli/node_setup.h"
@@ -289,6 +289,18 @@ static void keep_some_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 2 * KEEP_BYTES);
 }
 
+static int set_rules(struct daemon *daemon, const struct text_list *rules, const char *option,
+                     int (*set)(hm_node *node, const char *rule)) {
+    for (size_t i = 0; i < rules->count; i++) {
+        int error = set(daemon->node, rules->items[i]);
+        if (error == HM_EINVAL)
+            return give_up(EXIT_USAGE, "--%s takes MODULE or NODE:MODULE, not \"%s\"", option, rules->items[i]);
+        if (error)
+            return give_up(exit_code_of(error), "--%s %s: %s", option, rules->items[i], hm_strerror(error));
+    }
+    return EXIT_FINE;
+}
+
 static int run_daemon(struct daemon *daemon) {
     const struct settings *settings = daemon->settings;
     char why[WHY_BYTES];
@@ -314,6 +326,9 @@ static int run_daemon(struct daemon *daemon) {
     error = hm_node_new(daemon->base, &daemon->setup.options, &daemon->node, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
+    if ((code = set_rules(daemon, &settings->allow_rpc, "allow-rpc", hm_rpc_allow)) ||
+        (code = set_rules(daemon, &settings->deny_rpc, "deny-rpc", hm_rpc_deny)))
+        return code;
     if ((code = start_services(daemon)))
         return code;
     for (size_t i = 0; i < settings->load.count; i++)

@@ -1,0 +1,24 @@
+/*
+ * otp/worker: a process that runs one function for a server, so that the server need not wait: calls to rex.
+ *
+ * Owns what it needs until it ends, which it does when the function did, or when somebody ends it: on_end hears of either, once. One thread.
+ */
+#ifndef HM_OTP_WORKER_H
+#define HM_OTP_WORKER_H
+
+#include "otp/mfa.h"
+
+struct worker_end {
+    bool ran;                 /* the function ended by itself; else: killed, and result is the exit reason */
+    enum mfa_outcome outcome; /* when it ran */
+    hm_term result;           /* as mfa_done gets it; borrowed */
+};
+
+/* Runs in the worker, which may still send; frees arg. */
+typedef void worker_on_end(hm_process *self, void *arg, const struct worker_end *end);
+
+/* for_whom: whose rights it has (otp/access). leader HM_NO_PID: the node's. *pid may be NULL. On error on_end is not called. */
+int worker_start(struct hm_node *node, hm_pid for_whom, hm_pid leader, const hm_term mfa[3], worker_on_end *on_end, void *arg,
+                 hm_pid *pid);
+
+#endif
