@@ -1,6 +1,7 @@
 #include "otp/io_client.h"
 
 #include "node/calls.h"
+#include "otp/io_wire.h"
 
 int hm_io_request(hm_process *self, hm_pid device, hm_term request, int64_t timeout_ms, hm_call_done *done,
                   void *arg) {
@@ -23,7 +24,7 @@ int hm_io_put_chars(hm_process *self, hm_pid device, const void *utf8, size_t si
     hm_build *build = hm_build_new();
     if (!build)
         return HM_ENOMEM;
-    hm_put_format(build, "{put_chars, unicode, ~b}", utf8, size);
+    io_wire_put_text(build, utf8, size);
     return send_built(self, device, build, timeout_ms, done, arg);
 }
 

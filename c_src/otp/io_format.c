@@ -277,10 +277,8 @@ static int put_text(struct writer *out, struct writer *text, const struct sequen
     int error = HM_OK;
     if (hm_term_type(q->argument) == HM_TYPE_ATOM) {
         io_text_put_atom(text, q->argument);
-        if (!q->unicode) /* ~s of an atom above Latin-1 */
-            for (size_t i = 0; i < text->size; i++)
-                if (text->at[i] > 0xC3)
-                    return HM_EINVAL;
+        if (!q->unicode && !io_text_is_latin1(bytes_of(text->at, text->size)))
+            return HM_EINVAL;
         error = text->error;
     } else {
         error = io_text_append(text, q->argument, q->unicode ? IO_TEXT_LENIENT : IO_TEXT_LATIN1);

@@ -97,6 +97,13 @@ size_t io_text_bytes_of(const uint8_t *at, size_t size, size_t count) {
     return i;
 }
 
+bool io_text_is_latin1(struct bytes utf8) {
+    for (size_t i = 0; i < utf8.size; i++)
+        if (utf8.at[i] > 0xC3) /* the first byte of U+0100 and above */
+            return false;
+    return true;
+}
+
 /* ---- between quotes ---- */
 
 bool io_text_is_printable(uint32_t c) {

@@ -28,6 +28,8 @@ int io_text_fill(struct writer *out, int64_t character, uint64_t count);
 /* Characters in valid UTF-8; `size` of the first `count` characters in bytes. */
 size_t io_text_length(const uint8_t *at, size_t size);
 size_t io_text_bytes_of(const uint8_t *at, size_t size, size_t count);
+/* No character above U+00FF in valid UTF-8. */
+bool io_text_is_latin1(struct bytes utf8);
 
 /* io_lib:printable_latin1_list/1: what ~p takes for text. */
 bool io_text_is_printable(uint32_t character);

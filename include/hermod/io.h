@@ -35,6 +35,50 @@ HM_API int hm_io_request(hm_process *self, hm_pid device, hm_term request, int64
 HM_API int hm_io_put_chars(hm_process *self, hm_pid device, const void *utf8, size_t size, int64_t timeout_ms,
                            hm_call_done *done, void *arg);
 
+/* ---- being a device ------------------------------------------------------------------------------------------- */
+
+/* A process to which others send their IO requests, as a rule because it is their group leader. It knows the protocol:
+ * both encodings, io:format (formatted here), lines, characters, options, request lists, and many readers that wait, in
+ * order. The device behind it, a terminal or a log, is yours: */
+typedef struct hm_io_server hm_io_server;
+
+enum { HM_IO_LATER = 1 };
+
+struct hm_io_device {
+    size_t size; /* sizeof(struct hm_io_device): lets the struct grow */
+    /* Text to write, all of it, in the order of the calls; from is who asked. The bytes (UTF-8, after
+     * {encoding, latin1} Latin-1) are borrowed, and may hold control characters. 0: it is written, or the device sees to
+     * it. HM_IO_LATER: it is taken, and hm_io_written says when it is written; until then those who print wait for
+     * their answer, and max_output bounds what the others add. A negative error: {error, terminated} for who asked. */
+    int (*output)(void *arg, hm_pid from, const char *text, size_t size);
+    /* Somebody waits for input (true): hm_io_input or hm_io_eof is to come; or nobody any more (false): what is read now
+     * would be kept for the next. NULL: there is no input, every read is at its end (eof). */
+    void (*input)(void *arg, bool wanted);
+    /* Whether what is typed is shown. false: no terminal, passwords are refused ({error, enotsup}). May be NULL. */
+    bool (*echo)(void *arg, bool on);
+    /* The size of the terminal in characters; false: it has none. May be NULL. */
+    bool (*geometry)(void *arg, unsigned *columns, unsigned *rows);
+    /* The process has ended: the hm_io_server is no more after this. May be NULL. */
+    void (*ended)(void *arg);
+    void *arg;
+    bool binary;          /* what is read is a binary, as Elixir expects, until somebody says otherwise (io:setopts) */
+    uint32_t max_waiting; /* requests that wait for input or for hm_io_written, default 1000; then {error, system_limit} */
+    size_t max_output;    /* bytes of one request, and of all that is not written yet, default 16 MiB; the same */
+    size_t max_input;     /* bytes without an end of line, default 1 MiB: then they are given out as a line */
+};
+
+/* Starts the process (start: as for hm_server_start, may be NULL; it always traps exits; restart is HM_EINVAL). Borrows the
+ * device for the call; arg lives until ended. Errors as hm_server_start. */
+HM_API int hm_io_server_start(hm_node *node, const struct hm_io_device *device, const struct hm_start *start,
+                              hm_io_server **server, hm_pid *pid);
+/* Input that was asked for; may be called from any callback of the loop, not inside those of the device. Bytes that
+ * are no UTF-8 are taken for Latin-1. HM_ELIMIT: max_input bytes wait already, and these were not taken; HM_ENOMEM. */
+HM_API int hm_io_input(hm_io_server *server, const void *bytes, size_t size);
+/* The end of the input, which the first that waits gets to know (after what was left); the next asks again. */
+HM_API void hm_io_eof(hm_io_server *server);
+/* Everything that output took with HM_IO_LATER is written. */
+HM_API void hm_io_written(hm_io_server *server);
+
 #ifdef __cplusplus
 }
 #endif
