@@ -35,6 +35,7 @@ struct node_hooks {
 
 struct node_counters {
     uint64_t messages_in, messages_out;       /* across connections */
+    uint64_t bytes_in, bytes_out;             /* of connections that went down; those that are up count themselves */
     uint64_t messages_local;
     uint64_t mailbox_drops;                   /* over max_mailbox */
     uint64_t processes_started;

@@ -325,6 +325,10 @@ int peers_send(struct peer *peer, const struct control *control, hm_term payload
 
 static void went_down(struct peer *peer, const char *why) {
     struct hm_node *node = peer->node;
+    struct channel_stats stats;
+    channel_stats(peer->up, &stats);
+    node->counters.bytes_in += stats.bytes_in;
+    node->counters.bytes_out += stats.bytes_out;
     peer->up = NULL;
     log_info(&node->log, "peer.down", "node=%s %s", node_name_bytes(peer->name).at, why);
     give_up(peer, HM_ENOCONNECTION, why);

@@ -89,6 +89,16 @@ static int exit_as_term(const struct message *message, hm_build *build) {
     return hm_build_error(build);
 }
 
+static bool is_waited_for(hm_process *process, hm_term term) {
+    struct process_waiter *waiter, *next;
+    for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
+        next = LIST_NEXT(waiter, link);
+        if (waiter->message && waiter->message(waiter, process, term))
+            return true;
+    }
+    return false;
+}
+
 static enum hm_verdict handle_exit(hm_process *process, struct message *message) {
     if (message->untrappable) {
         process_set_reason(process, ATOM_TERM("killed"));
@@ -106,19 +116,11 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         log_error(&process->node->log, "process.memory", "no memory for an exit message; it is lost");
         return HM_CONTINUE;
     }
-    enum hm_verdict verdict = process->class->receive(process, hm_build_term(build));
+    enum hm_verdict verdict = HM_CONTINUE;
+    if (!is_waited_for(process, hm_build_term(build)))
+        verdict = process->class->receive(process, hm_build_term(build));
     node_build_give(process->node, build);
     return verdict;
-}
-
-static bool is_waited_for(hm_process *process, hm_term term) {
-    struct process_waiter *waiter, *next;
-    for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
-        next = LIST_NEXT(waiter, link);
-        if (waiter->message && waiter->message(waiter, process, term))
-            return true;
-    }
-    return false;
 }
 
 static enum hm_verdict handle(hm_process *process, struct message *message) {

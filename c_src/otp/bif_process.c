@@ -328,6 +328,7 @@ static const struct item {
     {"monitors", false, put_monitors},
     {"parent", false, put_parent},
     {"sequential_trace_token", false, put_empty},
+    {"trace", false, put_zero},
 };
 
 enum { ITEM_COUNT = sizeof ITEMS / sizeof *ITEMS };
@@ -369,10 +370,34 @@ static enum mfa_outcome bif_process_info_1(struct mfa_call *call) {
     return MFA_VALUE;
 }
 
+void bif_put_process_item(const hm_process *process, const char *name, hm_build *build) {
+    size_t i = 0;
+    while (i < ITEM_COUNT && strcmp(ITEMS[i].name, name) != 0)
+        i++;
+    if (i < ITEM_COUNT && ITEMS[i].put)
+        ITEMS[i].put(process, build);
+    else
+        hm_put_atom(build, "undefined");
+}
+
 /* {dictionary, Key} (OTP 26.2): {{dictionary, Key}, Value}. There are no dictionaries but that of a
  * gen_server. */
 static bool is_dictionary_key(hm_term item) {
     return hm_match(item, "{dictionary, _}");
+}
+
+static void put_dictionary_value(hm_term item, const hm_process *process, hm_build *build) {
+    hm_term key;
+    hm_put_tuple(build, 2);
+    hm_put_term(build, item);
+    if (!hm_match(item, "{dictionary, ~t}", &key) || !is_server(process))
+        hm_put_atom(build, "undefined");
+    else if (hm_is_atom(key, "$initial_call"))
+        sys_put_initial_call(process, build);
+    else if (hm_is_atom(key, "$ancestors"))
+        sys_put_ancestors(process, build);
+    else
+        hm_put_atom(build, "undefined");
 }
 
 static bool put_wanted(hm_term name, const hm_process *process, hm_build *build) {
@@ -380,7 +405,7 @@ static bool put_wanted(hm_term name, const hm_process *process, hm_build *build)
     if (item)
         put_pair(item, process, build);
     else if (is_dictionary_key(name))
-        hm_put_format(build, "{~t, undefined}", name);
+        put_dictionary_value(name, process, build);
     else
         return false;
     return true;

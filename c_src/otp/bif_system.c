@@ -1,7 +1,6 @@
 /*
  * What erlang:nodes/0,1, system_info/1, memory/0,1 and statistics/1 say about this node.
  */
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "etf/names.h"
 #include "node/peers.h"
 #include "otp/bifs.h"
+#include "otp/vitals.h"
 
 /* The release whose protocols we speak: aliases of 5 words, {ok, State} from sys, global 8, pg 0. What a peer
  * or a tool decides by this is right for us. docs/protocol.md. */
@@ -90,61 +90,18 @@ static enum mfa_outcome bif_nodes_1(struct mfa_call *call) {
 
 /* ---- memory ---- */
 
-struct memory {
-    uint64_t total, processes, system, atom;
-};
-
-static void add_process(void *arg, hm_process *process) {
-    *(uint64_t *)arg += process_memory(process);
-}
-
-static struct memory measure(struct hm_node *node) {
-    struct mallinfo2 info = mallinfo2();
-    struct memory memory = {.total = info.uordblks + info.hblkhd};
-    process_each(node, add_process, &memory.processes);
-    memory.processes += node->slot_capacity * sizeof *node->slots;
-    if (memory.processes > memory.total)
-        memory.total = memory.processes;
-    memory.system = memory.total - memory.processes;
-    memory.atom = names_count(node->names) * 64; /* node names are the only atoms that are kept */
-    if (memory.atom > memory.system)
-        memory.atom = memory.system;
-    return memory;
-}
-
-static const char *const MEMORY_TYPES[] = {"total",     "processes", "processes_used", "system", "atom",
-                                           "atom_used", "binary",    "code",           "ets"};
-enum { MEMORY_TYPE_COUNT = sizeof MEMORY_TYPES / sizeof *MEMORY_TYPES };
-
-static uint64_t memory_of(const struct memory *memory, size_t type) {
-    switch (type) {
-    case 0:
-        return memory->total;
-    case 1:
-    case 2:
-        return memory->processes;
-    case 3:
-        return memory->system;
-    case 4:
-    case 5:
-        return memory->atom;
-    default:
-        return 0; /* binaries are in their processes; there is no loaded code and no ets */
-    }
-}
-
 static size_t memory_type(hm_term term) {
     size_t type = 0;
-    while (type < MEMORY_TYPE_COUNT && !hm_is_atom(term, MEMORY_TYPES[type]))
+    while (type < VITALS_MEMORY_TYPES && !hm_is_atom(term, VITALS_MEMORY_NAMES[type]))
         type++;
     return type;
 }
 
 static enum mfa_outcome bif_memory_0(struct mfa_call *call) {
-    struct memory memory = measure(call->node);
-    hm_put_list(call->result, MEMORY_TYPE_COUNT);
-    for (size_t type = 0; type < MEMORY_TYPE_COUNT; type++)
-        hm_put_format(call->result, "{~a, ~u}", MEMORY_TYPES[type], memory_of(&memory, type));
+    struct vitals_memory memory;
+    vitals_memory(call->node, &memory);
+    hm_put_list(call->result, VITALS_MEMORY_TYPES);
+    vitals_put_memory(&memory, call->result);
     hm_put_nil(call->result);
     return MFA_VALUE;
 }
@@ -152,21 +109,22 @@ static enum mfa_outcome bif_memory_0(struct mfa_call *call) {
 static enum mfa_outcome bif_memory_1(struct mfa_call *call) {
     struct hm_list list;
     hm_term item;
-    struct memory memory = measure(call->node);
+    struct vitals_memory memory;
+    vitals_memory(call->node, &memory);
     if (!hm_list_begin(call->arguments[0], &list)) {
         size_t type = memory_type(call->arguments[0]);
-        if (type == MEMORY_TYPE_COUNT)
+        if (type == VITALS_MEMORY_TYPES)
             return mfa_badarg(call);
-        hm_put_uint64(call->result, memory_of(&memory, type));
+        hm_put_uint64(call->result, memory.bytes[type]);
         return MFA_VALUE;
     }
     size_t begin = hm_put_list_begin(call->result);
     uint32_t count = 0;
     while (hm_list_next(&list, &item)) {
         size_t type = memory_type(item);
-        if (type == MEMORY_TYPE_COUNT)
+        if (type == VITALS_MEMORY_TYPES)
             return mfa_badarg(call);
-        hm_put_format(call->result, "{~a, ~u}", MEMORY_TYPES[type], memory_of(&memory, type));
+        hm_put_format(call->result, "{~a, ~u}", VITALS_MEMORY_NAMES[type], memory.bytes[type]);
         count++;
     }
     if (!hm_list_end(&list, NULL))
@@ -195,21 +153,6 @@ static int64_t cpu_ms(void) {
            (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
-static void add_traffic(void *arg, struct peer *peer) {
-    uint64_t *bytes = arg;
-    struct channel_stats stats;
-    struct channel *channel = peer_is_up(peer) ? peer_channel(peer) : NULL;
-    if (!channel)
-        return;
-    channel_stats(channel, &stats);
-    bytes[0] += stats.bytes_in;
-    bytes[1] += stats.bytes_out;
-}
-
-static void count_runnable(void *arg, hm_process *process) {
-    *(uint64_t *)arg += process->mailbox.count != 0;
-}
-
 static enum mfa_outcome bif_statistics(struct mfa_call *call) {
     struct otp none = {0}, *otp = otp_or_none(call, &none);
     struct hm_node *node = call->node;
@@ -224,10 +167,9 @@ static enum mfa_outcome bif_statistics(struct mfa_call *call) {
         otp->reductions_told = now;
         return MFA_VALUE;
     }
-    if (hm_is_atom(item, "io")) { /* of the connections that are up */
-        uint64_t bytes[2] = {0, 0};
-        peers_each(node, add_traffic, bytes);
-        hm_put_format(call->result, "{{input, ~u}, {output, ~u}}", bytes[0], bytes[1]);
+    if (hm_is_atom(item, "io")) {
+        struct vitals_io io = vitals_io(node);
+        hm_put_format(call->result, "{{input, ~u}, {output, ~u}}", io.input, io.output);
         return MFA_VALUE;
     }
     if (hm_is_atom(item, "context_switches")) {
@@ -236,8 +178,7 @@ static enum mfa_outcome bif_statistics(struct mfa_call *call) {
         hm_put_format(call->result, "{~i, 0}", (int64_t)usage.ru_nvcsw + usage.ru_nivcsw);
         return MFA_VALUE;
     }
-    uint64_t runnable = 0;
-    process_each(node, count_runnable, &runnable);
+    uint64_t runnable = vitals_run_queue(node);
     if (hm_is_atom(item, "run_queue") || hm_is_atom(item, "total_run_queue_lengths") ||
         hm_is_atom(item, "total_run_queue_lengths_all") || hm_is_atom(item, "total_active_tasks") ||
         hm_is_atom(item, "total_active_tasks_all")) {
@@ -253,8 +194,11 @@ static enum mfa_outcome bif_statistics(struct mfa_call *call) {
         hm_put_format(call->result, "{0, 0, 0}");
         return MFA_VALUE;
     }
-    if (hm_is_atom(item, "scheduler_wall_time") || hm_is_atom(item, "scheduler_wall_time_all") ||
-        hm_is_atom(item, "microstate_accounting")) {
+    if (hm_is_atom(item, "scheduler_wall_time") || hm_is_atom(item, "scheduler_wall_time_all")) {
+        vitals_put_scheduler_time(node, call->result); /* always on: it costs nothing */
+        return MFA_VALUE;
+    }
+    if (hm_is_atom(item, "microstate_accounting")) {
         hm_put_atom(call->result, "undefined"); /* as when nobody has switched it on */
         return MFA_VALUE;
     }
@@ -346,27 +290,30 @@ static const char *atom_of(hm_term item) {
     return NULL;
 }
 
-static enum mfa_outcome bif_system_info(struct mfa_call *call) {
-    hm_term item = call->arguments[0];
-    int64_t number = number_of(call->node, item);
+bool bif_put_system_info(const struct hm_node *node, hm_term item, hm_build *build) {
+    int64_t number = number_of(node, item);
     const char *atom = number < 0 ? atom_of(item) : NULL;
     if (number >= 0)
-        hm_put_int64(call->result, number);
+        hm_put_int64(build, number);
     else if (atom)
-        hm_put_atom(call->result, atom);
+        hm_put_atom(build, atom);
     else if (hm_is_atom(item, "otp_release"))
-        hm_put_charlist(call->result, OTP_RELEASE);
+        hm_put_charlist(build, OTP_RELEASE);
     else if (hm_is_atom(item, "version"))
-        hm_put_charlist(call->result, HM_VERSION);
+        hm_put_charlist(build, HM_VERSION);
     else if (hm_is_atom(item, "machine"))
-        hm_put_charlist(call->result, "HERMOD");
+        hm_put_charlist(build, "HERMOD");
     else if (hm_is_atom(item, "system_version"))
-        put_version(call->result);
+        put_version(build);
     else if (hm_is_atom(item, "system_architecture"))
-        put_architecture(call->result);
+        put_architecture(build);
     else
-        return mfa_badarg(call);
-    return MFA_VALUE;
+        return false;
+    return true;
+}
+
+static enum mfa_outcome bif_system_info(struct mfa_call *call) {
+    return bif_put_system_info(call->node, call->arguments[0], call->result) ? MFA_VALUE : mfa_badarg(call);
 }
 
 int bif_system_export(struct hm_node *node) {

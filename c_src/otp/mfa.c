@@ -4,6 +4,7 @@
 
 #include "etf/view.h"
 #include "otp/access.h"
+#include "otp/bifs.h"
 
 enum mfa_outcome mfa_badarg(struct mfa_call *call) {
     return mfa_error(call, "badarg");
@@ -70,6 +71,25 @@ static bool is_proper_list(hm_term term, long *length) {
     return hm_list_end(&reader, NULL);
 }
 
+static enum mfa_outcome add_stack(hm_build *result, hm_term module, hm_term function, hm_term list) {
+    hm_term reason;
+    if (hm_term_copy(hm_build_term(result), &reason) != HM_OK)
+        return fail(result, "system_limit", module, function, list);
+    hm_build_reset(result);
+    hm_put_format(result, "{~t, [{~t, ~t, ~t, []}]}", reason, module, function, list);
+    free((void *)(uintptr_t)reason.bytes);
+    return MFA_ERROR;
+}
+
+/* Every module has it, so it stands in no table. */
+static enum mfa_outcome tell_module_info(struct hm_node *node, hm_term module, hm_term function, hm_term list,
+                                         long arity, const hm_term arguments[], hm_build *result) {
+    enum mfa_outcome outcome = bif_module_info(node, module, arity, arguments, result);
+    if (hm_build_error(result) != HM_OK)
+        return fail(result, "system_limit", module, function, list);
+    return outcome == MFA_ERROR ? add_stack(result, module, function, list) : outcome;
+}
+
 enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term list, hm_build *result,
                            const struct mfa_then *then) {
     struct arguments arguments = {0};
@@ -98,7 +118,11 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
         }
     }
     const struct mfa_entry *entry = mfa_find(self->node, module, function, arity);
-    if (!entry || !access_allows(self, module, function))
+    bool allowed = access_allows(self, module, function);
+    if (!entry && allowed && bif_is_module_info(self->node, module, function, arity) &&
+        read_arguments(list, (unsigned)arity, &arguments))
+        return tell_module_info(self->node, module, function, list, arity, arguments.term, result);
+    if (!entry || !allowed)
         return fail(result, "undef", module, function, list);
     const struct mfa_row *row = mfa_entry_row(entry);
     if (!read_arguments(list, row->arity, &arguments))
@@ -109,15 +133,7 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
         return outcome;
     if (hm_build_error(result) != HM_OK)
         return fail(result, "system_limit", module, function, list);
-    if (outcome != MFA_ERROR)
-        return outcome;
-    hm_term reason;
-    if (hm_term_copy(hm_build_term(result), &reason) != HM_OK)
-        return fail(result, "system_limit", module, function, list);
-    hm_build_reset(result);
-    hm_put_format(result, "{~t, [{~t, ~t, ~t, []}]}", reason, module, function, list);
-    free((void *)(uintptr_t)reason.bytes);
-    return MFA_ERROR;
+    return outcome == MFA_ERROR ? add_stack(result, module, function, list) : outcome;
 }
 
 enum hm_verdict mfa_run(hm_process *self, const hm_term mfa[3], const struct mfa_then *then) {

@@ -14,6 +14,10 @@
 static int (*const EXPORTS[])(struct hm_node *node) = {
     bif_process_export,
     bif_system_export,
+    bif_code_export,
+    bif_servers_export,
+    bif_application_export,
+    bif_observer_export,
 };
 
 static const struct node_hooks hooks = {.on_spawn = erpc_on_spawn};

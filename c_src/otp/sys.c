@@ -427,7 +427,8 @@ static void put_header(const hm_process *self, hm_build *build) {
 }
 
 /* gen_server:format_status/2 around sys:get_status/5. */
-static void put_status(hm_process *self, const struct gen_server *server, hm_build *build) {
+void sys_put_status(hm_process *self, hm_build *build) {
+    const struct gen_server *server = self->state;
     const char *state = self->suspended ? "suspended" : "running";
     hm_put_tuple(build, 4);
     hm_put_atom(build, "status");
@@ -543,7 +544,7 @@ enum hm_verdict sys_handle(hm_process *self, const struct hm_from *from, hm_term
         process_resume(self);
         hm_put_atom(reply, "ok");
     } else if (hm_is_atom(request, "get_status")) {
-        put_status(self, server, reply);
+        sys_put_status(self, reply);
     } else if (hm_match(request, "{debug, ~t}", &first)) {
         do_debug(self, server, first, reply);
     } else if (hm_match(request, "{terminate, ~t}", &first)) {

@@ -24,6 +24,8 @@ void sys_note_reply(struct sys_debug *debug, hm_term reply);
 
 void sys_debug_free(struct sys_debug *debug); /* NULL is allowed */
 
+/* Appends what sys:get_status/1 returns. */
+void sys_put_status(hm_process *self, hm_build *build);
 /* Appends the server's state, one term. */
 void sys_put_state(hm_process *self, hm_build *build);
 /* {{Y, Mo, D}, {H, Mi, S}}, local time. */
