@@ -61,6 +61,7 @@ struct hm_node {
     struct process_slot *slots;
     uint32_t slot_count, slot_capacity, free_first, free_last, process_count, max_processes;
     uint32_t max_mailbox;
+    uint32_t max_pg_groups, max_pg_members, max_pg_monitors; /* otp/pg; 0: its defaults */
     hm_pid leader;  /* the default group leader, once otp started one; else HM_NO_PID */
 
     struct registry_entry *registry; /* registry.c */

@@ -297,6 +297,7 @@ void process_deliver(hm_process *process, struct message *message) {
         return;
     }
     if (process->mailbox.count + process->deferred_count >= node->max_mailbox && message->kind == MESSAGE_TERM) {
+        process->drops++;
         if (node->counters.mailbox_drops++ % 100000 == 0)
             log_warn(&node->log, "process.mailbox_full",
                      "mailbox of %s (pid id %u) is full with %u messages: new ones are dropped (--max-mailbox)",

@@ -56,6 +56,7 @@ struct hm_process {
     LIST_HEAD(, process_waiter) waiters;
     struct node_watch *node_watch;
     uint64_t handled; /* messages; "reductions" */
+    uint32_t drops;   /* messages that did not fit into the mailbox */
     const char *initial_module, *initial_function; /* for process_info; literal or class->module */
     uint8_t initial_arity;
 };
