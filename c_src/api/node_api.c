@@ -181,6 +181,9 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
     node->port_last = DEFAULT(options->port_last, options->port_first);
     node->max_processes = DEFAULT(options->max_processes, 1000000);
     node->max_mailbox = DEFAULT(options->max_mailbox, 1000000);
+    node->max_pg_groups = options->max_pg_groups;
+    node->max_pg_members = options->max_pg_members;
+    node->max_pg_monitors = options->max_pg_monitors;
     node->started = mono_now();
     node->started_wall = (int64_t)time(NULL);
     TAILQ_INIT(&node->watches);

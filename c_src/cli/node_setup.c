@@ -31,6 +31,9 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     o->max_mailbox = (uint32_t)settings->max_mailbox;
     o->max_names = (uint32_t)settings->max_names;
     o->max_processes = (uint32_t)settings->max_processes;
+    o->max_pg_groups = (uint32_t)settings->max_pg_groups;
+    o->max_pg_members = (uint32_t)settings->max_pg_members;
+    o->max_pg_monitors = (uint32_t)settings->max_pg_monitors;
     o->output_high = settings->output_high;
     o->output_low = settings->output_low;
     o->log_level = (enum hm_log_level)settings->log_level;

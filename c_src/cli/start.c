@@ -20,6 +20,7 @@
 
 #include "cli/command.h"
 #include "cli/node_setup.h"
+#include "cli/pg_join.h"
 #include "cli/start_hints.h"
 #include "cli/suggest.h"
 #include "services/services.h"
@@ -32,6 +33,7 @@ struct daemon {
     struct event_base *base;
     hm_node *node;
     struct service_config services; /* as long as the node: they are started again with it */
+    struct pg_joins pg_joins;       /* so, too */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -114,15 +116,24 @@ static int check_without(const struct settings *settings) {
 
 static int start_services(struct daemon *daemon) {
     const struct settings *settings = daemon->settings;
+    char why[WHY_BYTES] = "";
+    int error = pg_joins_read(&daemon->pg_joins, &settings->pg_join, why, sizeof why);
+    if (error)
+        return give_up(exit_code_of(error), "%s", why);
+    if (!is_on(settings, "pg") && (settings->pg_join.count || settings->pg_scope.count))
+        return give_up(EXIT_USAGE, "--pg-join and --pg-scope need the service pg: drop --without pg");
     daemon->services = (struct service_config){
         .chat_max_nick = settings->chat_max_nick,
         .chat_max_message = settings->chat_max_message,
         .chat_max_users = settings->chat_max_users,
+        .pg_scopes = (const char *const *)settings->pg_scope.items,
+        .pg_scope_count = settings->pg_scope.count,
+        .pg_joins = daemon->pg_joins.items,
+        .pg_join_count = daemon->pg_joins.count,
         .without = (const char *const *)settings->without.items,
         .without_count = settings->without.count,
     };
-    char why[WHY_BYTES] = "";
-    int error = services_start(daemon->node, &daemon->services, why, sizeof why);
+    error = services_start(daemon->node, &daemon->services, why, sizeof why);
     return error ? give_up(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
 }
 
@@ -353,6 +364,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     daemon.over = true;
     forget_signals(&daemon);
     hm_node_free(daemon.node);
+    pg_joins_free(&daemon.pg_joins);
     if (daemon.base)
         event_base_free(daemon.base);
     return code;

@@ -109,41 +109,45 @@ void pg_put_groups(const struct pg_scope *scope, enum pg_which which, hm_build *
     hm_put_list_end(build, begin, listing.count);
 }
 
-/* ---- calls: what pg:join/3 and its like send to the scope of their own node ---- */
-
 static void put_group_and_members(void *arg, struct pg_group *group) {
     struct listing *listing = arg;
     hm_put_term(listing->build, pg_group_term(group));
     pg_put_members(listing->scope, pg_group_term(group), PG_ALL, listing->build);
 }
 
-static void count_groups(void *arg, struct pg_group *group) {
+static void count_group(void *arg, struct pg_group *group) {
     struct listing *listing = arg;
     (void)group;
     listing->count++;
 }
 
+void pg_put_all(const struct pg_scope *scope, hm_build *build) {
+    struct listing listing = {.scope = scope, .build = build};
+    pg_groups_each(&scope->groups, &scope->own, PG_ALL, count_group, &listing);
+    hm_put_map(build, listing.count);
+    pg_groups_each(&scope->groups, &scope->own, PG_ALL, put_group_and_members, &listing);
+}
+
+/* ---- calls: what pg:join/3 and its like send to the scope of their own node ---- */
+
 static enum hm_verdict reply_watch(struct pg_scope *scope, const hm_from *from, const hm_term *group) {
     hm_ref ref;
     int error = pg_watchers_add(&scope->watchers, hm_from_pid(from), group, &ref);
-    hm_build *build = error == HM_OK ? hm_build_new() : NULL;
+    if (error != HM_OK)
+        return hm_reply(scope->self, from, "{error, system_limit}");
+    hm_build *build = hm_build_new();
     if (build) {
         hm_put_tuple(build, 2);
         hm_put_ref(build, &ref);
-        if (group) {
+        if (group)
             pg_put_members(scope, *group, PG_ALL, build);
-        } else {
-            struct listing listing = {.scope = scope, .build = build};
-            pg_groups_each(&scope->groups, &scope->own, PG_ALL, count_groups, &listing);
-            hm_put_map(build, listing.count);
-            pg_groups_each(&scope->groups, &scope->own, PG_ALL, put_group_and_members, &listing);
-        }
+        else
+            pg_put_all(scope, build);
     }
     if (build && hm_build_error(build) == HM_OK) {
         hm_reply_term(scope->self, from, hm_build_term(build));
     } else {
-        if (error == HM_OK)
-            pg_watchers_remove(&scope->watchers, &ref);
+        pg_watchers_remove(&scope->watchers, &ref);
         hm_reply(scope->self, from, "{error, system_limit}");
     }
     hm_build_free(build);

@@ -49,6 +49,7 @@ uint32_t pg_leave(struct pg_scope *scope, hm_term group, struct pg_member *membe
 /* The list of pids in a group. */
 void pg_put_members(const struct pg_scope *scope, hm_term group, enum pg_which which, hm_build *build);
 void pg_put_groups(const struct pg_scope *scope, enum pg_which which, hm_build *build);
+void pg_put_all(const struct pg_scope *scope, hm_build *build); /* #{Group => Pids} */
 
 /* ---- pg_peers.c ---- */
 

@@ -4,7 +4,9 @@
 #include <string.h>
 
 /* One line for each service: its name, which is what --without takes, and its start in services.h. */
-#define SERVICES(entry) entry("message_server", message_server_start)
+#define SERVICES(entry)                           \
+    entry("message_server", message_server_start) \
+    entry("pg", pg_service_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

@@ -12,11 +12,22 @@
 
 #include <hermod/server.h>
 
+/* `service', a registered name, is a member of the group as long as it runs. */
+struct service_pg_join {
+    const char *scope;
+    hm_term group;
+    const char *service;
+};
+
 /* A number of 0 means its default. Must live as long as the node: a service that ends is started again with it. */
 struct service_config {
     size_t chat_max_nick;       /* bytes of a nick, at most CHAT_NICK_BYTES */
     size_t chat_max_message;    /* bytes of what a user says */
     size_t chat_max_users;      /* users in the room at one time */
+    const char *const *pg_scopes; /* to start beside the default one, pg */
+    size_t pg_scope_count;
+    const struct service_pg_join *pg_joins; /* their scopes are started, too */
+    size_t pg_join_count;
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -39,5 +50,6 @@ const char *const *services_names(void);
 /* ---- the services, for the table ---- */
 
 int message_server_start(hm_node *node, const struct service_config *config);
+int pg_service_start(hm_node *node, const struct service_config *config);
 
 #endif

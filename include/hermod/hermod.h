@@ -64,6 +64,9 @@ struct hm_options {
     uint32_t max_mailbox;      /* messages that wait in one mailbox, 1 000 000; over it new ones are dropped and counted */
     uint32_t max_names;        /* node names ever seen, 65 536 */
     uint32_t max_processes;    /* 1 000 000 */
+    uint32_t max_pg_groups;    /* groups of one pg scope, 1 000 000 */
+    uint32_t max_pg_members;   /* memberships of one node in one pg scope, 10 000 000 */
+    uint32_t max_pg_monitors;  /* processes that watch the groups of one pg scope, and peers that it has, 65 536 of each */
     size_t output_high, output_low; /* bytes waiting for one peer: 8 MiB, 1 MiB */
 
     enum hm_log_level log_level; /* the most talkative level wanted */
