@@ -257,4 +257,5 @@ def main():
     print(len(recorder.seen), "files")
 
 
-main()
+if __name__ == "__main__":
+    main()
