@@ -25,7 +25,7 @@ struct message {
     struct block *shared; /* NULL: term lies behind the head, or is empty */
     enum message_kind kind;
     bool untrappable;     /* EXIT: exit(Pid, kill) */
-    hm_pid from;          /* EXIT */
+    hm_pid from;          /* EXIT: who; TERM: only its node, the peer that sent it, NULL for this node */
     uint64_t tag;
     /* CALL: runs in the process; self is NULL when the process ended before (only to free arg). */
     enum hm_verdict (*run)(hm_process *self, struct message *message);

@@ -126,6 +126,7 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
 static enum hm_verdict handle(hm_process *process, struct message *message) {
     switch (message->kind) {
     case MESSAGE_TERM:
+        process->origin = message->from.node;
         if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
             return HM_CONTINUE;
         if (is_waited_for(process, message->term))
@@ -310,9 +311,14 @@ void process_deliver(hm_process *process, struct message *message) {
 }
 
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared) {
+    return process_deliver_from(process, NULL, term, shared);
+}
+
+int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_term term, struct block *shared) {
     struct message *message = message_new(MESSAGE_TERM, term, shared);
     if (!message)
         return HM_ENOMEM;
+    message->from.node = origin;
     process_deliver(process, message);
     return HM_OK;
 }

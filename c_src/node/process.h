@@ -41,6 +41,8 @@ struct hm_process {
     hm_pid pid;
     hm_pid leader;
     hm_pid parent; /* who started it, or HM_NO_PID */
+    const hm_node_name *origin;    /* of the message that is handled: the node that sent it, or let it be sent; NULL: this one */
+    const hm_node_name *on_behalf; /* the node that had this process started, whose rights it has (otp/access); NULL: this one */
     struct mailbox mailbox;
     struct message_list deferred; /* while suspended */
     uint32_t deferred_count;
@@ -80,6 +82,8 @@ void process_each(struct hm_node *node, void (*each)(void *arg, hm_process *proc
 void process_deliver(hm_process *process, struct message *message);
 /* The same for an ordinary term: copies it, or holds shared. */
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
+/* The same for a message that another node sent, or had sent. */
+int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_term term, struct block *shared);
 /* An exit signal. */
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable);
 

@@ -5,6 +5,12 @@
 #include "node/peers.h"
 #include "node/registry.h"
 
+/* What a peer had started sends with that peer's rights, not with ours. */
+static const hm_node_name *behalf_of(const struct hm_node *node, hm_pid from) {
+    const hm_process *sender = process_lookup(node, from);
+    return sender ? sender->on_behalf : NULL;
+}
+
 int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message, struct block *shared) {
     const hm_node_name *on = to.name ? (to.node ? to.node : node->name) : to.pid.node;
     if (!on)
@@ -14,7 +20,7 @@ int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message
         hm_process *process = name.size ? registry_lookup(node, name) : process_lookup(node, to.pid);
         node->counters.messages_local++;
         if (process)
-            return process_deliver_term(process, message, shared);
+            return process_deliver_from(process, behalf_of(node, from), message, shared);
         node->counters.dead_letters++;
         return HM_OK;
     }

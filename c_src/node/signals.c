@@ -18,8 +18,8 @@ static void dead_letter(struct hm_node *node, struct peer *peer, const struct co
               control_op_name(control->op));
 }
 
-static void deliver(struct hm_node *node, hm_process *process, hm_term payload, struct block *shared) {
-    if (process_deliver_term(process, payload, shared) != HM_OK)
+static void deliver(struct hm_node *node, struct peer *peer, hm_process *process, hm_term payload, struct block *shared) {
+    if (process_deliver_from(process, peer_name(peer), payload, shared) != HM_OK)
         log_error(&node->log, "signal.memory", "no memory for a message of %zu bytes; it is lost", payload.size);
 }
 
@@ -76,14 +76,14 @@ void signals_handle(struct hm_node *node, struct peer *peer, const struct contro
     case CONTROL_SEND:
         process = process_lookup(node, control->to);
         if (process)
-            deliver(node, process, payload, shared);
+            deliver(node, peer, process, payload, shared);
         else
             dead_letter(node, peer, control);
         return;
     case CONTROL_SEND_NAME:
         process = registry_lookup(node, control->name);
         if (process)
-            deliver(node, process, payload, shared);
+            deliver(node, peer, process, payload, shared);
         else
             dead_letter(node, peer, control);
         return;

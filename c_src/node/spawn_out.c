@@ -145,7 +145,7 @@ static int spawn_here(hm_process *self, const struct spawn_out_request *request,
                                    .function = mfa[1],
                                    .arity = (uint32_t)arity,
                                    .arguments = request->arguments,
-                                   .peer = node->name};
+                                   .peer = self->on_behalf ? self->on_behalf : node->name};
     error = node->hooks && node->hooks->on_spawn ? node->hooks->on_spawn(node, &wanted, &pid, &refusal) : HM_EFLAGS;
     if (error != HM_OK)
         goto done;

@@ -66,9 +66,9 @@ bool access_allows(hm_process *self, hm_term module, hm_term function) {
     const struct otp *otp = otp_of(node);
     char name[HM_ATOM_BYTES], what[HM_ATOM_BYTES] = "?";
     size_t size;
-    if (!otp || STAILQ_EMPTY(&otp->rules) || !self->parent.node || self->parent.node == node->name)
+    if (!otp || STAILQ_EMPTY(&otp->rules) || !self->on_behalf)
         return true;
-    const char *caller = hm_node_name_text(self->parent.node);
+    const char *caller = hm_node_name_text(self->on_behalf);
     /* A name with a NUL inside is no module of ours, and a pattern would see only its beginning. */
     if (hm_get_text(module, name, sizeof name, &size) && strlen(name) == size && is_allowed(otp, caller, name))
         return true;

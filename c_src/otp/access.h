@@ -8,7 +8,7 @@
 
 #include "node/process.h"
 
-/* May self, on behalf of the node that made it run (its parent's), call functions of this module? Says so in the log when not. */
+/* May self, for the node on whose behalf it runs, call functions of this module? Says so in the log when not. */
 bool access_allows(hm_process *self, hm_term module, hm_term function);
 void access_free(struct hm_node *node);
 

@@ -155,6 +155,7 @@ int erpc_on_spawn(struct hm_node *node, const struct spawn_request *request, hm_
         goto done;
     process->leader = request->leader;
     process->parent = request->from;
+    process->on_behalf = request->peer == node->name ? NULL : request->peer;
     process->initial_function = "execute_call";
     process->initial_arity = 4;
     if ((error = process_deliver_term(process, hm_build_term(build), NULL)) != HM_OK) {

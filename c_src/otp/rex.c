@@ -71,7 +71,7 @@ static void start(hm_process *self, const hm_term mfa[3], hm_term leader_term, s
     hm_pid leader = HM_NO_PID;
     hm_pid caller = request->from ? hm_from_pid(request->from) : request->to;
     pid_decode(self->node->names, leader_term, &leader);
-    if (worker_start(self->node, caller.node ? caller : leader, leader, mfa, on_end, request, NULL) == HM_OK) {
+    if (worker_start(self, caller, leader, mfa, on_end, request) == HM_OK) {
         if (request->blocks)
             process_suspend(self);
         return;
@@ -133,7 +133,7 @@ static void on_sbcast(hm_process *self, hm_pid from, hm_term name, hm_term messa
     hm_process *process =
         hm_get_atom(name, &text) ? registry_lookup(self->node, bytes_of(text.at, text.size)) : NULL;
     if (process) {
-        process_deliver_term(process, message, NULL);
+        process_deliver_from(process, self->origin, message, NULL);
         hm_sendf(self, hm_to_pid(from), "{rex, ~a, ~a}", node, node);
     } else {
         hm_sendf(self, hm_to_pid(from), "{rex, ~a, {nonexisting_name, ~t}}", node, name);

@@ -38,8 +38,8 @@ static void ended(hm_process *self, hm_term reason) {
 
 static const struct process_class worker_class = {.module = "rpc", .receive = receive, .ended = ended};
 
-int worker_start(struct hm_node *node, hm_pid for_whom, hm_pid leader, const hm_term mfa[3], worker_on_end *on_end, void *arg,
-                 hm_pid *pid) {
+int worker_start(hm_process *server, hm_pid caller, hm_pid leader, const hm_term mfa[3], worker_on_end *on_end, void *arg) {
+    struct hm_node *node = server->node;
     hm_process *process = NULL;
     struct worker *worker = calloc(1, sizeof *worker);
     hm_build *build = hm_build_new();
@@ -55,13 +55,12 @@ int worker_start(struct hm_node *node, hm_pid for_whom, hm_pid leader, const hm_
     }
     *worker = (struct worker){.on_end = on_end, .arg = arg};
     process->state = worker;
-    process->parent = for_whom;
+    process->parent = caller;
+    process->on_behalf = server->origin;
     if (leader.node)
         process->leader = leader;
     process->initial_function = "execute_call";
     process->initial_arity = 3;
-    if (pid)
-        *pid = process->pid;
     hm_build_free(build);
     return HM_OK;
 fail:

@@ -17,8 +17,8 @@ struct worker_end {
 /* Runs in the worker, which may still send; frees arg. */
 typedef void worker_on_end(hm_process *self, void *arg, const struct worker_end *end);
 
-/* for_whom: whose rights it has (otp/access). leader HM_NO_PID: the node's. *pid may be NULL. On error on_end is not called. */
-int worker_start(struct hm_node *node, hm_pid for_whom, hm_pid leader, const hm_term mfa[3], worker_on_end *on_end, void *arg,
-                 hm_pid *pid);
+/* server: has been asked, and is handling the message; the worker has the rights of the node that sent it. caller: who asked, or HM_NO_PID.
+ * leader HM_NO_PID: the node's. On error on_end is not called. */
+int worker_start(hm_process *server, hm_pid caller, hm_pid leader, const hm_term mfa[3], worker_on_end *on_end, void *arg);
 
 #endif

@@ -6,6 +6,7 @@
 struct waiting {
     struct mfa_later *later;
     hm_pid worker, leader, parent;
+    const hm_node_name *on_behalf;
 };
 
 static enum mfa_outcome wait(struct mfa_call *call) {
@@ -13,6 +14,7 @@ static enum mfa_outcome wait(struct mfa_call *call) {
     waiting->worker = call->self->pid;
     waiting->leader = call->self->leader;
     waiting->parent = call->self->parent;
+    waiting->on_behalf = call->self->on_behalf;
     waiting->later = mfa_later(call, NULL);
     return waiting->later ? MFA_LATER : MFA_ERROR;
 }
@@ -74,6 +76,25 @@ static void a_killed_worker_is_answered_and_lets_rex_go_on(void **state) {
     expect_nothing(fixture);
 }
 
+static void a_worker_has_the_rights_of_the_node_that_asked(void **state) {
+    struct fixture *fixture = *state;
+    struct waiting *waiting = export(fixture);
+    const hm_node_name *peer = names_intern(fixture->node->names, "m@host", 6);
+    hm_build *build = hm_build_new(); /* whoever it claims to come from */
+    hm_put_format(build, "{~p, {call, m, wait, [], user}}", fixture->probe.process->pid);
+    hm_process *server = process_lookup(fixture->node, hm_whereis(fixture->node, "rex"));
+    assert_int_equal(process_deliver_from(server, peer, hm_build_term(build), NULL), HM_OK);
+    hm_build_free(build);
+    fixture_run(fixture);
+    assert_ptr_equal(waiting->on_behalf, peer);
+    fixture->probe.process->on_behalf = peer; /* and what was started for a peer, passes on its rights */
+    mfa_finish(waiting->later, MFA_VALUE, ATOM_TERM("done"));
+    fixture_call(fixture, rex(), "{call, m, wait, [], user}");
+    assert_ptr_equal(waiting->on_behalf, peer);
+    mfa_finish(waiting->later, MFA_VALUE, ATOM_TERM("done"));
+    fixture_run(fixture);
+}
+
 static void a_cast_runs_and_stray_messages_do_no_harm(void **state) {
     struct fixture *fixture = *state;
     struct waiting *waiting = export(fixture);
@@ -103,6 +124,7 @@ int main(void) {
         TEST(a_block_call_keeps_the_others_waiting),
         TEST(a_call_does_not),
         TEST(a_killed_worker_is_answered_and_lets_rex_go_on),
+        TEST(a_worker_has_the_rights_of_the_node_that_asked),
         TEST(a_cast_runs_and_stray_messages_do_no_harm),
         TEST(without_room_for_a_worker_the_caller_is_told),
     };
