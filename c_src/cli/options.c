@@ -134,6 +134,9 @@ const struct option option_table[] = {
     {"pg-join", "SCOPE/GROUP=SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(pg_join),
      .help = "Keep SERVICE, a registered name, in a process group of this scope. GROUP is an Erlang term: "
              "pg/{hermes,'Elixir.Hermes.PubSub'}=my_server. May be repeated."},
+    {"task-supervisor", "NAME", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(task_supervisor),
+     .help = "Serve as a Task.Supervisor under this name, as in MyApp.Tasks: other nodes run functions of this node as "
+             "tasks with Task.Supervisor.async({MyApp.Tasks, node}, Module, :function, args). May be repeated."},
     {"chat-max-nick", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(chat_max_nick), .fallback = "64",
      .min = 1, .max = KIB,
      .help = "The longest nick that the chat allows."},

@@ -105,7 +105,7 @@ struct settings {
     uint64_t max_pg_groups, max_pg_members, max_pg_monitors;
 
     struct text_list load, without;
-    struct text_list allow_rpc, deny_rpc;
+    struct text_list allow_rpc, deny_rpc, task_supervisor;
     struct text_list pg_scope, pg_join;
     uint64_t chat_max_nick, chat_max_message, chat_max_users;
 

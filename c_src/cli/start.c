@@ -312,6 +312,21 @@ static int set_rules(struct daemon *daemon, const struct text_list *rules, const
     return EXIT_FINE;
 }
 
+/* MyApp.Tasks is what Elixir's users call 'Elixir.MyApp.Tasks'. */
+static int start_task_supervisors(struct daemon *daemon) {
+    const struct text_list *names = &daemon->settings->task_supervisor;
+    for (size_t i = 0; i < names->count; i++) {
+        char name[HM_ATOM_BYTES];
+        const char *given = names->items[i];
+        bool is_elixir = given[0] >= 'A' && given[0] <= 'Z' && strncmp(given, "Elixir.", 7) != 0;
+        int size = snprintf(name, sizeof name, "%s%s", is_elixir ? "Elixir." : "", given);
+        int error = size < (int)sizeof name ? hm_task_supervisor_start(daemon->node, name, 0) : HM_ENAME;
+        if (error)
+            return give_up(exit_code_of(error), "--task-supervisor %s: %s", given, hm_strerror(error));
+    }
+    return EXIT_FINE;
+}
+
 static int run_daemon(struct daemon *daemon) {
     const struct settings *settings = daemon->settings;
     char why[WHY_BYTES];
@@ -340,7 +355,7 @@ static int run_daemon(struct daemon *daemon) {
     if ((code = set_rules(daemon, &settings->allow_rpc, "allow-rpc", hm_rpc_allow)) ||
         (code = set_rules(daemon, &settings->deny_rpc, "deny-rpc", hm_rpc_deny)))
         return code;
-    if ((code = start_services(daemon)))
+    if ((code = start_services(daemon)) || (code = start_task_supervisors(daemon)))
         return code;
     for (size_t i = 0; i < settings->load.count; i++)
         if ((code = load_one(daemon, settings->load.items[i])))

@@ -9,6 +9,7 @@
 #include "otp/mfa.h"
 #include "otp/releases.h"
 #include "otp/supervisor.h"
+#include "otp/task_supervisor.h"
 
 /* Each file of functions brings its own. */
 static int (*const EXPORTS[])(struct hm_node *node) = {
@@ -39,6 +40,7 @@ int otp_start(struct hm_node *node) {
     LIST_INIT(&otp->children);
     LIST_INIT(&otp->exported);
     STAILQ_INIT(&otp->rules);
+    LIST_INIT(&otp->task_supervisors);
     otp->starting = true;
     node->otp = otp;
     node->hooks = &hooks;
@@ -64,6 +66,7 @@ void otp_stop(struct hm_node *node) {
         return;
     releases_free(node);
     supervisor_free(node);
+    task_supervisors_free(node);
     mfa_table_free(node);
     function_free(node);
     access_free(node);

@@ -12,6 +12,7 @@ struct access_rule;
 struct function;
 struct mfa_entry;
 struct release;
+struct task_supervisor;
 
 /* node->otp */
 struct otp {
@@ -22,6 +23,7 @@ struct otp {
     struct mfa_entry *functions;                 /* mfa_table.c */
     LIST_HEAD(, function) exported;              /* function.c */
     STAILQ_HEAD(, access_rule) rules;            /* access.c */
+    LIST_HEAD(, task_supervisor) task_supervisors;
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;

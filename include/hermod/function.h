@@ -97,6 +97,19 @@ HM_API void hm_finishf(hm_pending *pending, enum hm_outcome outcome, const char 
 HM_API int hm_rpc_allow(hm_node *node, const char *rule);
 HM_API int hm_rpc_deny(hm_node *node, const char *rule);
 
+/* ---- tasks ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A server under this name (an atom: one of Elixir's is "Elixir.MyApp.Tasks") that other nodes use as a Task.Supervisor:
+ *
+ *     iex> Task.Supervisor.async({MyApp.Tasks, :"hermod@host"}, Native, :add, [1, 2]) |> Task.await()
+ *
+ * async, async_nolink and async_stream with M, F, Args, start_child, children, terminate_child. The functions are those that are exported.
+ * start_child with restart: :transient or :permanent is answered {error, notsup}. max_children 0: as many as max_processes lets; one more is
+ * answered {error, max_children}. Started again when it ends. HM_ETAKEN, HM_ENAME, HM_EINVAL, HM_ENOMEM.
+ */
+HM_API int hm_task_supervisor_start(hm_node *node, const char *name, uint32_t max_children);
+
 #ifdef __cplusplus
 }
 #endif
