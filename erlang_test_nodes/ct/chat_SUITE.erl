@@ -241,7 +241,8 @@ comes_back(C) ->
     ?ON(P, begin
         Room = maps:get(node, T2),
         target:wait(fun() ->
-            {ok, Users} = gen_server:call({message_server, Room}, {connect, Nick = list_to_binary(target:unique("look"))}),
+            Nick = list_to_binary(target:unique("look")),
+            {ok, Users} = gen_server:call({message_server, Room}, {connect, Nick}),
             ok = gen_server:call({message_server, Room}, {disconnect, Nick}),
             length(binary:split(Users, <<":">>, [global])) =:= 3
         end)

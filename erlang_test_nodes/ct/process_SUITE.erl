@@ -168,7 +168,8 @@ out_by_name(C) ->
     ?ON(given:peer(C), begin
         Sub = given:reporting(N),
         Name = list_to_atom(target:unique("mon")),
-        register(Name, Pid = given:idle()),
+        Pid = given:idle(),
+        register(Name, Pid),
         Me = node(),
         Ref = given:call(Sub, {monitor, {Name, Me}}),
         given:ended(Pid, bye),

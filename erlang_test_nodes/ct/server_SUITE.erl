@@ -334,7 +334,8 @@ calls_out(C) ->
     N = given:target(C),
     ?ON(given:peer(C), begin
         Name = list_to_atom(target:unique("answering")),
-        register(Name, Pid = spawn_link(fun answering/0)),
+        Pid = spawn_link(fun answering/0),
+        register(Name, Pid),
         {ok, {answer, 1}} = given:call(N, {call, {Name, node()}, {ask, 1}, 30000}),
         {ok, {answer, [2, "x"]}} = given:call(N, {call, Pid, {ask, [2, "x"]}, 30000})
     end).

@@ -107,7 +107,7 @@ defmodule ChatTest do
     assert {:ok, _} = join(room, a, "ann")
     assert {:ok, list} = join(room, b, :bob)
     assert users(list) == ["ann", "bob"]
-    assert {:ok, list} = join(room, c, 'cat')
+    assert {:ok, list} = join(room, c, ~c"cat")
     assert users(list) == ["ann", "bob", "cat"]
     Until.true?(fn -> Enum.any?(heard(a), fn {nick, text} -> to_string(nick) == "bob" and text == "* bob has joined *" end) end)
     Until.true?(fn -> Enum.any?(heard(a), fn {nick, text} -> to_string(nick) == "cat" and text == "* cat has joined *" end) end)

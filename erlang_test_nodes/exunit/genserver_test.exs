@@ -15,7 +15,7 @@ defmodule GenServerTest do
   end
 
   test "call with Elixir's data", %{node: node} do
-    for term <- ["text", "ünïcode 日本", :atom, nil, true, false, 'charlist', %{a: 1, b: [c: 2]}, {:ok, "x"}, 1.5, -7,
+    for term <- ["text", "ünïcode 日本", :atom, nil, true, false, ~c"charlist", %{a: 1, b: [c: 2]}, {:ok, "x"}, 1.5, -7,
                  [a: 1, b: 2], MapSet.new([1, 2]), ~D[2024-02-29], 1..3, URI.parse("http://x/"), GenServer,
                  String.duplicate("x", 100_000), Enum.to_list(1..1000), self(), make_ref(), &String.length/1] do
       assert GenServer.call({:subject, node}, {:echo, term}) == term

@@ -11,7 +11,8 @@ main(Suites) ->
     Only = case os:getenv("TEST_CASE", "") of "" -> []; C -> [{testcase, [list_to_atom(N) || N <- string:tokens(C, ",")]}] end,
     Group = case os:getenv("TEST_GROUP", "") of "" -> []; G -> [{group, list_to_atom(G)}] end,
     Result = ct:run_test([{dir, os:getenv("TEST_EBIN")}, {suite, Suites}, {logdir, Logs}, {auto_compile, false},
-                          {ct_hooks, [?MODULE]}, {verbosity, 50}] ++ Only ++ Group),
+                          {ct_hooks, [?MODULE]}, {verbosity, 50}]
+                         ++ counts:handlers() ++ Only ++ Group),
     case Result of
         {Ok, Failed, {_, AutoSkipped}} ->
             io:format("~nCommon Test, ~p: ~p ok, ~p failed, ~p skipped because something else failed~n",
