@@ -51,8 +51,8 @@ struct hm_io_server {
     hm_build *reply;
 };
 
-hm_process *io_server_process(const hm_io_server *server) {
-    return server->self;
+void *io_server_argument(const hm_io_server *server) {
+    return server->device.arg;
 }
 
 static void put_error(struct hm_io_server *server, const char *reason) {

@@ -20,6 +20,7 @@ struct io_server_start {
     hm_io_server **server; /* where to put the handle, may be NULL */
 };
 
-hm_process *io_server_process(const hm_io_server *server);
+/* The device's arg. */
+void *io_server_argument(const hm_io_server *server);
 
 #endif

@@ -2,17 +2,13 @@
  * otp/net_kernel: who answers when a node is asked whether it is there (lib/kernel/src/net_kernel.erl).
  *
  * net_adm:ping/1 calls {is_auth, Node} and disconnects the node when anything but yes comes back. What it
- * does not know it leaves unanswered, as the BEAM's does. It is also the group leader of processes that have
- * no other: requests to print are refused, so that nobody waits. Forgets what otp/releases knew of a node
- * that is gone.
+ * does not know it leaves unanswered, as the BEAM's does. Forgets what otp/releases knew of a node that is gone.
  */
-#include "etf/ids.h"
 #include "node/process.h"
 #include "otp/releases.h"
 
 static int on_init(hm_process *self, void *argument) {
     (void)argument;
-    self->node->leader = self->pid; /* the group leader of what is started from now on */
     return hm_monitor_nodes(self, true, true);
 }
 
@@ -37,15 +33,10 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
 
 static enum hm_verdict on_info(hm_process *self, hm_term message) {
     struct hm_text name;
-    hm_term sender, reply_as;
-    hm_pid from;
     if (hm_match(message, "{nodedown, ~a}", &name)) {
         const hm_node_name *peer = names_find(self->node->names, name.at, name.size);
         if (peer)
             releases_forget(self->node, peer);
-    } else if (hm_match(message, "{io_request, ~t, ~t, _}", &sender, &reply_as) &&
-               pid_decode(self->node->names, sender, &from)) {
-        hm_sendf(self, hm_to_pid(from), "{io_reply, ~t, {error, enotsup}}", reply_as);
     }
     return HM_CONTINUE;
 }

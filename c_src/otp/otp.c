@@ -29,6 +29,8 @@ int otp_start(struct hm_node *node) {
         const char *name;
         const struct hm_server_class *class;
     } SERVERS[] = {
+        {"user", &user_class}, /* the group leader of the others */
+        {"logger_proxy", &logger_proxy_class},
         {"net_kernel", &net_kernel_class},
         {"rex", &rex_class},
         {"global_name_server", &global_class},
@@ -49,7 +51,7 @@ int otp_start(struct hm_node *node) {
         if (error != HM_OK)
             return error;
     }
-    hm_pid *const pids[] = {&otp->net_kernel, &otp->rex, &otp->global};
+    hm_pid *const pids[] = {NULL, NULL, &otp->net_kernel, &otp->rex, &otp->global};
     for (size_t i = 0; i < sizeof SERVERS / sizeof *SERVERS; i++) {
         /* They trap exits: a peer that links to one and ends does not take it along. */
         struct hm_start start = {.name = SERVERS[i].name, .trap_exit = true};

@@ -1,6 +1,6 @@
 /*
- * otp/otp: the processes that every node has: net_kernel, rex, global_name_server, hermod_sup; and the functions
- * that can be called from outside. Started by api when a node is made. One thread.
+ * otp/otp: the processes that every node has: user, logger_proxy, net_kernel, rex, global_name_server, hermod_sup;
+ * and the functions that can be called from outside. Started by api when a node is made. One thread.
  */
 #ifndef HM_OTP_OTP_H
 #define HM_OTP_OTP_H
@@ -38,6 +38,6 @@ int otp_start(struct hm_node *node);
 void otp_stop(struct hm_node *node); /* after all processes ended: frees node->otp */
 
 /* The classes of the servers, one file each. */
-extern const struct hm_server_class net_kernel_class, rex_class, global_class;
+extern const struct hm_server_class user_class, logger_proxy_class, net_kernel_class, rex_class, global_class;
 
 #endif

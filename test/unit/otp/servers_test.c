@@ -26,10 +26,6 @@ static void net_kernel_says_that_it_is_there(void **state) {
     expect_text(fixture, "{t,60000}");
     fixture_call(fixture, named("net_kernel"), "{what}");
     expect_nothing(fixture); /* as a BEAM's: no answer to what it does not know */
-    fixture_send(fixture, named("net_kernel"), "{io_request, ~p, ref, {put_chars, unicode, \"x\"}}",
-                 fixture->probe.process->pid);
-    expect_text(fixture, "{io_reply,ref,{error,enotsup}}");
-    assert_true(hm_pid_equal(fixture->node->leader, hm_whereis(fixture->node, "net_kernel")));
     expect_serving(fixture);
 }
 
@@ -116,6 +112,8 @@ static void nothing_ends_a_server(void **state) {
         "{nodedown, 'not connected@host'}",
         "{nodedown, 17}",
         "{io_request, nobody, 1, x}",
+        "{log, 1, 2, 3}",
+        "{log, error, 2, [3], []}",
         "{'EXIT', x, y}",
         "{'DOWN', 1, process, 2, 3}",
         "{a, features_request}",
@@ -126,7 +124,7 @@ static void nothing_ends_a_server(void **state) {
         "{'$gen_cast', x}",
         "timeout",
     };
-    static const char *const NAMES[] = {"net_kernel", "rex", "global_name_server"};
+    static const char *const NAMES[] = {"net_kernel", "rex", "global_name_server", "user", "logger_proxy"};
     for (size_t i = 0; i < sizeof MESSAGES / sizeof *MESSAGES; i++)
         for (size_t j = 0; j < sizeof NAMES / sizeof *NAMES; j++) {
             hm_build *build = hm_build_new();
