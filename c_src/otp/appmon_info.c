@@ -283,8 +283,8 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
     if (!hm_tuple_elements(message, 3, parts) || !hm_is_atom(parts[0], "EXIT") ||
         !pid_decode(self->node->names, parts[1], &pid))
         return HM_UNKNOWN;
-    if (hm_pid_equal(pid, appmon->starter))
-        return hm_stop(self, "{shutdown, ~t}", parts[2]); /* how it is meant to end: nothing to report */
+    if (hm_pid_equal(pid, appmon->starter)) /* how it is meant to end: nothing to report */
+        return hm_is_atom(parts[2], "normal") ? hm_stop(self, "normal") : hm_stop(self, "{shutdown, ~t}", parts[2]);
     forget_client(self, appmon, pid);
     return appmon->client_count ? HM_CONTINUE : hm_stop(self, "normal");
 }

@@ -204,8 +204,6 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
         return reply_with_children(self, from);
     if (hm_is_atom(request, "count_children"))
         return reply_with_counts(self, from);
-    if (hm_is_atom(request, "get_callback_module"))
-        return hm_reply(self, from, HERMOD_SUP);
     if (!hm_tuple_elements(request, 2, parts))
         return HM_UNKNOWN;
     if (hm_is_atom(parts[0], "start_child"))

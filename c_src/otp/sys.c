@@ -426,7 +426,7 @@ static void put_header(const hm_process *self, hm_build *build) {
     hm_put_charlist(build, text);
 }
 
-/* gen_server:format_status/2 around sys:get_status/5. */
+/* gen_server:format_status/2 around sys:get_status/5; a supervisor adds what supervisor:get_callback_module/1 reads. */
 void sys_put_status(hm_process *self, hm_build *build) {
     const struct gen_server *server = self->state;
     const char *state = self->suspended ? "suspended" : "running";
@@ -439,7 +439,8 @@ void sys_put_status(hm_process *self, hm_build *build) {
     hm_put_atom(build, state);
     hm_put_pid(build, parent_of(self));
     put_debug_options(server->debug, build);
-    hm_put_list(build, 3);
+    bool is_supervisor = server->class == &hermod_sup_class;
+    hm_put_list(build, is_supervisor ? 4 : 3);
     put_header(self, build);
     hm_put_tuple(build, 2);
     hm_put_atom(build, "data");
@@ -457,6 +458,8 @@ void sys_put_status(hm_process *self, hm_build *build) {
     put_pair(build, "State");
     sys_put_state(self, build);
     hm_put_nil(build);
+    if (is_supervisor)
+        hm_put_format(build, "{supervisor, [{~c, ~a}]}", "Callback", server->class->module);
     hm_put_nil(build);
     hm_put_nil(build);
 }
