@@ -109,10 +109,10 @@ defmodule TaskTest do
     start = &GenServer.call(tasks, {:start_task, [{node(), &1, &1}, :monitor], :temporary, nil})
     {:ok, orphan} = start.(owner)
     {:ok, untold} = start.(self())
-    refs = for pid <- [orphan, untold], do: Process.monitor(pid)
+    [first, second] = for pid <- [orphan, untold], do: Process.monitor(pid)
     send(owner, :end)
-    assert_receive {:DOWN, ref, _, _, {:shutdown, :normal}} when ref == hd(refs), 30_000
-    assert_receive {:DOWN, ref, _, _, :timeout} when ref in refs, 30_000
+    assert_receive {:DOWN, ^first, _, _, {:shutdown, :normal}}, 30_000
+    assert_receive {:DOWN, ^second, _, _, :timeout}, 30_000
   end
 
   test "junk ends no supervisor", %{tasks: tasks} do
