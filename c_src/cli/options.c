@@ -146,6 +146,25 @@ const struct option option_table[] = {
     {"chat-max-users", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(chat_max_users), .fallback = "10000",
      .min = 1, .max = 10000000,
      .help = "How many users the chat takes."},
+    {"bus", "BUS", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(bus),
+     .help = "Take part in another publish/subscribe of the cluster, as a coordinator in its process group: "
+             "hermes, or name=PROCESS,group=TERM,message=TUPLE[,scope=SCOPE], the tuple with '$topic' and "
+             "'$message' in it. May be repeated."},
+    {"phoenix-pubsub", "NAME[:POOL_SIZE]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(phoenix_pubsub),
+     .help = "Be a member of the Phoenix.PubSub of this name, as MyApp.PubSub: broadcasts reach subscribers here, "
+             "and from here the applications. May be repeated."},
+    {"pubsub-max-topics", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_max_topics),
+     .fallback = "1000000", .min = 1, .max = 1000000000,
+     .help = "How many topics and patterns pubsub takes subscriptions for."},
+    {"pubsub-max-subscriptions", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_max_subscriptions),
+     .fallback = "10000000", .min = 1, .max = 1000000000,
+     .help = "How many subscriptions pubsub takes."},
+    {"pubsub-max-topic", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(pubsub_max_topic),
+     .fallback = "4K", .min = 16, .max = MIB,
+     .help = "The longest topic, as an external term."},
+    {"pubsub-kept", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_kept), .fallback = "1000", .min = 1,
+     .max = 1000000,
+     .help = "How many messages are kept for a slow subscriber with the policy drop_oldest, 1 MiB at most."},
 
     /* ---- chat ---- */
     {"server", "NODE", KIND_TEXT, GROUP_CHAT, IN_CHAT, FIELD(server),

@@ -20,7 +20,7 @@
 
 #include "cli/command.h"
 #include "cli/node_setup.h"
-#include "cli/pg_join.h"
+#include "cli/service_setup.h"
 #include "cli/start_hints.h"
 #include "cli/suggest.h"
 #include "services/services.h"
@@ -32,8 +32,7 @@ struct daemon {
     struct node_setup setup;
     struct event_base *base;
     hm_node *node;
-    struct service_config services; /* as long as the node: they are started again with it */
-    struct pg_joins pg_joins;       /* so, too */
+    struct service_setup services; /* as long as the node: they are started again with it */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -115,25 +114,11 @@ static int check_without(const struct settings *settings) {
 }
 
 static int start_services(struct daemon *daemon) {
-    const struct settings *settings = daemon->settings;
     char why[WHY_BYTES] = "";
-    int error = pg_joins_read(&daemon->pg_joins, &settings->pg_join, why, sizeof why);
+    int error = service_setup_read(&daemon->services, daemon->settings, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
-    if (!is_on(settings, "pg") && (settings->pg_join.count || settings->pg_scope.count))
-        return give_up(EXIT_USAGE, "--pg-join and --pg-scope need the service pg: drop --without pg");
-    daemon->services = (struct service_config){
-        .chat_max_nick = settings->chat_max_nick,
-        .chat_max_message = settings->chat_max_message,
-        .chat_max_users = settings->chat_max_users,
-        .pg_scopes = (const char *const *)settings->pg_scope.items,
-        .pg_scope_count = settings->pg_scope.count,
-        .pg_joins = daemon->pg_joins.items,
-        .pg_join_count = daemon->pg_joins.count,
-        .without = (const char *const *)settings->without.items,
-        .without_count = settings->without.count,
-    };
-    error = services_start(daemon->node, &daemon->services, why, sizeof why);
+    error = services_start(daemon->node, &daemon->services.config, why, sizeof why);
     return error ? give_up(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
 }
 
@@ -379,7 +364,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     daemon.over = true;
     forget_signals(&daemon);
     hm_node_free(daemon.node);
-    pg_joins_free(&daemon.pg_joins);
+    service_setup_free(&daemon.services);
     if (daemon.base)
         event_base_free(daemon.base);
     return code;
@@ -392,6 +377,8 @@ static const struct example examples[] = {
     {"hermod start --no-epmd --port 9100",
      "Others reach it with -erl_epmd_port 9100 (erl) or --dial-port 9100 (hermod)."},
     {"hermod start --load ./counter.so:100", "With a server of your own, written with <hermod/server.h>."},
+    {"hermod start --bus hermes", "pubsub and the Hermes coordinators of the cluster hear each other."},
+    {"hermod start --phoenix-pubsub MyApp.PubSub", "A member of the Phoenix.PubSub of your applications."},
     {"hermod start --config /etc/hermod.conf", "Options from a file, one on each line: net-ticktime = 8."},
     {NULL, NULL},
 };

@@ -6,7 +6,10 @@
 /* One line for each service: its name, which is what --without takes, and its start in services.h. */
 #define SERVICES(entry)                           \
     entry("message_server", message_server_start) \
-    entry("pg", pg_service_start)
+    entry("pg", pg_service_start)                 \
+    entry("pubsub", pubsub_start)                 \
+    entry("bus", bus_start)                       \
+    entry("phoenix", phoenix_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

@@ -18,6 +18,8 @@ struct service_pg_join {
     hm_term group;
     const char *service;
 };
+struct bus;
+struct phoenix;
 
 /* A number of 0 means its default. Must live as long as the node: a service that ends is started again with it. */
 struct service_config {
@@ -28,6 +30,14 @@ struct service_config {
     size_t pg_scope_count;
     const struct service_pg_join *pg_joins; /* their scopes are started, too */
     size_t pg_join_count;
+    uint32_t pubsub_max_topics;        /* with subscribers on this node's service */
+    uint32_t pubsub_max_subscriptions;
+    uint32_t pubsub_max_topic;         /* bytes of a topic */
+    uint32_t pubsub_kept;              /* messages kept for a slow subscriber that asked for it */
+    const struct bus *buses;    /* bus.h */
+    size_t bus_count;
+    struct phoenix *phoenixes;  /* phoenix.h */
+    size_t phoenix_count;
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -37,6 +47,11 @@ enum {
     CHAT_DEFAULT_MAX_NICK = 64,
     CHAT_DEFAULT_MAX_MESSAGE = 8192,
     CHAT_DEFAULT_MAX_USERS = 10000,
+    PUBSUB_DEFAULT_MAX_TOPICS = 1000000,
+    PUBSUB_DEFAULT_MAX_SUBSCRIPTIONS = 10000000,
+    PUBSUB_DEFAULT_MAX_TOPIC = 4096,
+    PUBSUB_DEFAULT_KEPT = 1000,
+    PUBSUB_KEPT_BYTES = 1024 * 1024,
 };
 
 /* Starts every service that is not in `without`. HM_EINVAL (a limit out of range, a name in `without` that is
@@ -51,5 +66,8 @@ const char *const *services_names(void);
 
 int message_server_start(hm_node *node, const struct service_config *config);
 int pg_service_start(hm_node *node, const struct service_config *config);
+int pubsub_start(hm_node *node, const struct service_config *config);
+int phoenix_start(hm_node *node, const struct service_config *config);
+int bus_start(hm_node *node, const struct service_config *config);
 
 #endif

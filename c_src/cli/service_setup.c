@@ -1,0 +1,89 @@
+#include "cli/service_setup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/bus.h"
+#include "services/phoenix.h"
+
+static bool is_without(const struct settings *settings, const char *service) {
+    for (size_t i = 0; i < settings->without.count; i++)
+        if (strcmp(settings->without.items[i], service) == 0)
+            return true;
+    return false;
+}
+
+static int read_pg(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
+    int error = pg_joins_read(&setup->pg_joins, &settings->pg_join, why, capacity);
+    if (!error && is_without(settings, "pg") && (settings->pg_join.count || settings->pg_scope.count)) {
+        snprintf(why, capacity, "--pg-join and --pg-scope need the service pg: drop --without pg");
+        return HM_EINVAL;
+    }
+    return error;
+}
+
+static int read_buses(struct service_setup *setup, const struct text_list *list, char *why, size_t capacity) {
+    char reason[512];
+    setup->buses = calloc(list->count + 1, sizeof *setup->buses);
+    if (!setup->buses)
+        return HM_ENOMEM;
+    for (; setup->bus_count < list->count; setup->bus_count++) {
+        int error = bus_parse(list->items[setup->bus_count], &setup->buses[setup->bus_count], reason, sizeof reason);
+        if (error) {
+            snprintf(why, capacity, "--bus: %s", reason);
+            return error;
+        }
+    }
+    return HM_OK;
+}
+
+static int read_phoenixes(struct service_setup *setup, const struct text_list *list, char *why, size_t capacity) {
+    char reason[512];
+    setup->phoenixes = calloc(list->count + 1, sizeof *setup->phoenixes);
+    if (!setup->phoenixes)
+        return HM_ENOMEM;
+    for (size_t i = 0; i < list->count; i++)
+        if (phoenix_parse(list->items[i], &setup->phoenixes[i], reason, sizeof reason)) {
+            snprintf(why, capacity, "--phoenix-pubsub: %s", reason);
+            return HM_EINVAL;
+        }
+    return HM_OK;
+}
+
+int service_setup_read(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
+    snprintf(why, capacity, "%s", hm_strerror(HM_ENOMEM));
+    int error = read_pg(setup, settings, why, capacity);
+    if (!error)
+        error = read_buses(setup, &settings->bus, why, capacity);
+    if (!error)
+        error = read_phoenixes(setup, &settings->phoenix_pubsub, why, capacity);
+    setup->config = (struct service_config){
+        .chat_max_nick = settings->chat_max_nick,
+        .chat_max_message = settings->chat_max_message,
+        .chat_max_users = settings->chat_max_users,
+        .pg_scopes = (const char *const *)settings->pg_scope.items,
+        .pg_scope_count = settings->pg_scope.count,
+        .pg_joins = setup->pg_joins.items,
+        .pg_join_count = setup->pg_joins.count,
+        .pubsub_max_topics = (uint32_t)settings->pubsub_max_topics,
+        .pubsub_max_subscriptions = (uint32_t)settings->pubsub_max_subscriptions,
+        .pubsub_max_topic = (uint32_t)settings->pubsub_max_topic,
+        .pubsub_kept = (uint32_t)settings->pubsub_kept,
+        .buses = setup->buses,
+        .bus_count = setup->bus_count,
+        .phoenixes = setup->phoenixes,
+        .phoenix_count = settings->phoenix_pubsub.count,
+        .without = (const char *const *)settings->without.items,
+        .without_count = settings->without.count,
+    };
+    return error;
+}
+
+void service_setup_free(struct service_setup *setup) {
+    for (size_t i = 0; i < setup->bus_count; i++)
+        bus_fini(&setup->buses[i]);
+    free(setup->buses);
+    free(setup->phoenixes);
+    pg_joins_free(&setup->pg_joins);
+}
