@@ -343,8 +343,10 @@ numbers_grow(C) ->
 
 etop(C) ->
     N = given:target(C),
-    case code:which(etop) of
-        non_existing -> {skip, "the application observer is not installed"};
+    %% etop of 27 sets up tracing of every other node, whatever the option says, and dbg waits for its relay for ever.
+    case {code:which(etop), list_to_integer(erlang:system_info(otp_release))} of
+        {non_existing, _} -> {skip, "the application observer is not installed"};
+        {_, Release} when Release >= 27 -> {skip, "etop of this release cannot do without tracing"};
         _ -> ?ON(given:peer(C), begin
                  Self = self(),
                  Terminal = spawn_link(fun() -> terminal(Self) end),
