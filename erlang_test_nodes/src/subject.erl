@@ -32,6 +32,11 @@
 %%   {monitor_nodes, Bool}       ok
 %%   {connect, Node}             true | false
 %%   group_leader                a pid
+%%   {rpc, Node, M, F, A, Ms}    the outcome of an erpc:call made by the node of the subject: {ok, Value} | {throw, T} |
+%%                               {exit, Reason} | {error, Reason} | {signal, Reason} | {failed, noconnection | timeout | Why}
+%%   {rpc_cast, Node, M, F, A}   ok
+%%   {spawn_on, Node, M, F, A, Opts}   {ok, Pid} | {error, Why}; Opts: link, monitor
+%%   {tasks, Name}               ok; starts a Task.Supervisor under this name
 %%   {report, Pid}               ok: from now on each event goes to Pid as {subject, self(), Event}
 %%   events                      the events since `clear', oldest first
 %%   clear                       ok
@@ -101,6 +106,16 @@ handle_call({connect, Node}, From, S) ->
     spawn(fun() -> gen_server:reply(From, net_kernel:connect_node(Node)) end),
     {noreply, S};
 handle_call(group_leader, _, S) -> {reply, group_leader(), S};
+handle_call({rpc, N, M, F, A, Ms}, From, S) ->
+    spawn(fun() -> gen_server:reply(From, erpc_outcome(N, M, F, A, Ms)) end),
+    {noreply, S};
+handle_call({rpc_cast, N, M, F, A}, _, S) -> {reply, erpc:cast(N, M, F, A), S};
+handle_call({spawn_on, N, M, F, A, Opts}, From, S) ->
+    put({spawning, spawn_request(N, M, F, A, Opts)}, From),
+    {noreply, S};
+handle_call({tasks, Name}, _, S) ->
+    {ok, _} = 'Elixir.Task.Supervisor':start_link([{name, Name}]),
+    {reply, ok, S};
 handle_call({report, Pid}, _, S) -> put(report, Pid), {reply, ok, S};
 handle_call(events, _, S) -> {reply, lists:reverse(get(events)), S};
 handle_call(clear, _, S) -> put(events, []), {reply, ok, S}.
@@ -109,6 +124,9 @@ handle_cast({crash, Reason}, _) -> exit(Reason);
 handle_cast({stop, Reason}, S) -> {stop, Reason, S};
 handle_cast(T, S) -> event({cast, T}), {noreply, S}.
 
+handle_info({spawn_reply, Req, Result, What}, S) ->
+    gen_server:reply(erase({spawning, Req}), {Result, What}),
+    {noreply, S};
 handle_info({'$delayed', From, T}, S) -> gen_server:reply(From, T), {noreply, S};
 handle_info(T, S) -> event({info, T}), {noreply, S}.
 
@@ -121,6 +139,15 @@ event(E) ->
     case get(report) of
         undefined -> ok;
         Pid -> Pid ! {subject, self(), E}
+    end.
+
+erpc_outcome(N, M, F, A, Ms) ->
+    try {ok, erpc:call(N, M, F, A, Ms)} catch
+        throw:T -> {throw, T};
+        exit:{exception, R} -> {exit, R};
+        exit:{signal, R} -> {signal, R};
+        error:{exception, R, [_ | _]} -> {error, R};
+        error:{erpc, R} -> {failed, R}
     end.
 
 outcome(F) ->
