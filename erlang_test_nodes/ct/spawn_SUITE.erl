@@ -4,7 +4,7 @@
 -compile([export_all, nowarn_export_all]).
 
 all() ->
-    [{group, called}, {group, spawned}, {group, hidden}, {group, outward}, {group, junk}]
+    [{group, called}, {group, spawned}, {group, hidden}, {group, outward}, {group, lacking}, {group, junk}]
         ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 groups() ->
@@ -14,6 +14,7 @@ groups() ->
                     callers_that_die, leaders, stray_messages]},
      {hidden, [], [outcomes, requests, spawn_links, spawn_requests]},
      {outward, [], [calls_out, calls_out_fail, casts_out, spawns_out, spawns_out_fail, spawners_that_end, calls_each_other]},
+     {lacking, [], [without_any, without_exit_payload, with_everything]},
      {junk, [], [odd_spawn_requests, odd_requests_to_rex, odd_spawn_replies]},
      {hermod_only, [], [rules]}].
 
@@ -485,6 +486,50 @@ calls_each_other(C) ->
          || I <- lists:seq(1, 50)],
         [?EXPECT({I, {ok, I}}) || I <- lists:seq(1, 50)]
     end).
+
+%% ---- peers that lack a capability are served all the same
+
+-define(SPAWN, (1 bsl 32)).
+-define(ALIAS, (1 bsl 35)).
+-define(EXIT_PAYLOAD, 16#400000).
+-define(PUBLISHED, 1).
+
+without_any(C) -> serve_lacking(C, ?SPAWN bor ?ALIAS bor ?EXIT_PAYLOAD).
+without_exit_payload(C) -> serve_lacking(C, ?EXIT_PAYLOAD).
+with_everything(C) -> serve_lacking(C, 0).
+
+%% erpc from a hidden node without these flags: the answer, then the outcome in the form that it understands.
+serve_lacking(C, Lacking) ->
+    Name = fakenode:name(),
+    {Pid, Ref} = own(Name),
+    {ok, S} = fakenode:connect(proplists:get_value(target, C), #{name => Name, flags => fakenode:flags() band bnot (Lacking bor ?PUBLISHED)}),
+    ok = fakenode:send(S, fakenode:frame({29, Ref, Pid, Pid, {erpc, execute_call, 4}, [monitor]}, [res, callable, echo, [x]])),
+    {{31, Ref, Pid, 2, Runs}, none} = next(S),
+    case Lacking band ?EXIT_PAYLOAD of
+        0 -> {{28, Runs, Pid, Ref}, {res, return, x}} = next(S);
+        _ -> {{21, Runs, Pid, Ref, {res, return, x}}, none} = next(S)
+    end,
+    ok = fakenode:send(S, fakenode:frame({29, Ref, Pid, Pid, {callable, echo, 1}, [link, no_such_option]}, [x])),
+    {{31, Ref, Pid, 0, badopt}, none} = next(S),
+    %% rpc as ei programs know it
+    ok = fakenode:send(S, fakenode:frame({6, Pid, '', rex}, {Pid, {call, callable, echo, [[1, 2]], user}})),
+    {_, {rex, [1, 2]}} = next(S),
+    gen_tcp:close(S),
+    serves(C).
+
+%% The next frame that is no tick.
+next(S) ->
+    {ok, <<Size:32>>} = gen_tcp:recv(S, 4, ?PATIENCE),
+    case Size of
+        0 -> next(S);
+        _ ->
+            {ok, <<112, Rest/binary>>} = gen_tcp:recv(S, Size, ?PATIENCE),
+            {Control, Used} = binary_to_term(Rest, [used]),
+            case Rest of
+                <<_:Used/binary>> -> {Control, none};
+                <<_:Used/binary, Payload/binary>> -> {Control, binary_to_term(Payload)}
+            end
+    end.
 
 %% ---- junk, over a bare socket: whatever becomes of that connection, the others are served
 
