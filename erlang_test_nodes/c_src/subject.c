@@ -12,6 +12,7 @@
 #include <hermod/rpc.h>
 
 #include "callable.h"
+#include "subject_pg.h"
 
 struct event {
     struct event *next;
@@ -504,6 +505,8 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
     enum hm_verdict verdict = on_process_call(self, request, from);
     if (verdict == HM_UNKNOWN)
         verdict = on_remote_call(self, request, from);
+    if (verdict == HM_UNKNOWN)
+        verdict = subject_pg_call(self, request, from);
     return verdict == HM_UNKNOWN ? on_outward_call(self, request, from) : verdict;
 }
 

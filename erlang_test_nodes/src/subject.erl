@@ -37,6 +37,9 @@
 %%   {rpc_cast, Node, M, F, A}   ok
 %%   {spawn_on, Node, M, F, A, Opts}   {ok, Pid} | {error, Why}; Opts: link, monitor
 %%   {tasks, Name}               ok; starts a Task.Supervisor under this name
+%%   {pg, Scope, What}           process groups of the subject's node, from the subject: start, {join, G}, {leave, G} (itself),
+%%                               {members, G}, {local_members, G}, groups, local_groups, {closest, G} (a pid | none),
+%%                               {send, G, Msg}, {monitor, G}, monitor_scope (a reference), {demonitor, Ref} (ok | false)
 %%   {report, Pid}               ok: from now on each event goes to Pid as {subject, self(), Event}
 %%   events                      the events since `clear', oldest first
 %%   clear                       ok
@@ -105,6 +108,7 @@ handle_call({monitor_nodes, B}, _, S) -> {reply, net_kernel:monitor_nodes(B), S}
 handle_call({connect, Node}, From, S) ->
     spawn(fun() -> gen_server:reply(From, net_kernel:connect_node(Node)) end),
     {noreply, S};
+handle_call({pg, Scope, What}, _, S) -> {reply, pg(Scope, What), S};
 handle_call(group_leader, _, S) -> {reply, group_leader(), S};
 handle_call({rpc, N, M, F, A, Ms}, From, S) ->
     spawn(fun() -> gen_server:reply(From, erpc_outcome(N, M, F, A, Ms)) end),
@@ -149,6 +153,24 @@ erpc_outcome(N, M, F, A, Ms) ->
         error:{exception, R, [_ | _]} -> {error, R};
         error:{erpc, R} -> {failed, R}
     end.
+pg(Scope, start) ->
+    case pg:start(Scope) of {ok, _} -> ok; {error, {already_started, _}} -> ok end;
+pg(Scope, {join, G}) -> pg:join(Scope, G, self());
+pg(Scope, {leave, G}) -> pg:leave(Scope, G, self());
+pg(Scope, {members, G}) -> pg:get_members(Scope, G);
+pg(Scope, {local_members, G}) -> pg:get_local_members(Scope, G);
+pg(Scope, groups) -> pg:which_groups(Scope);
+pg(Scope, local_groups) -> pg:which_local_groups(Scope);
+pg(Scope, {closest, G}) ->
+    case {pg:get_local_members(Scope, G), pg:get_members(Scope, G)} of
+        {[], []} -> none;
+        {[], All} -> lists:nth(rand:uniform(length(All)), All);
+        {Local, _} -> lists:nth(rand:uniform(length(Local)), Local)
+    end;
+pg(Scope, {send, G, Msg}) -> [P ! Msg || P <- pg:get_members(Scope, G)], ok;
+pg(Scope, {monitor, G}) -> element(1, pg:monitor(Scope, G));
+pg(Scope, monitor_scope) -> element(1, pg:monitor_scope(Scope));
+pg(Scope, {demonitor, Ref}) -> pg:demonitor(Scope, Ref).
 
 outcome(F) ->
     try {ok, F()} catch
