@@ -89,11 +89,11 @@ static int exit_as_term(const struct message *message, hm_build *build) {
     return hm_build_error(build);
 }
 
-static bool is_waited_for(hm_process *process, hm_term term) {
+static bool is_waited_for(hm_process *process, hm_term term, enum hm_verdict *verdict) {
     struct process_waiter *waiter, *next;
     for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
         next = LIST_NEXT(waiter, link);
-        if (waiter->message && waiter->message(waiter, process, term))
+        if (waiter->message && waiter->message(waiter, process, term, verdict))
             return true;
     }
     return false;
@@ -117,24 +117,25 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         return HM_CONTINUE;
     }
     enum hm_verdict verdict = HM_CONTINUE;
-    if (!is_waited_for(process, hm_build_term(build)))
+    if (!is_waited_for(process, hm_build_term(build), &verdict))
         verdict = process->class->receive(process, hm_build_term(build));
     node_build_give(process->node, build);
     return verdict;
 }
 
 static enum hm_verdict handle(hm_process *process, struct message *message) {
+    enum hm_verdict verdict = HM_CONTINUE;
     switch (message->kind) {
     case MESSAGE_TERM:
         process->origin = message->from.node;
         if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
             return HM_CONTINUE;
-        if (is_waited_for(process, message->term))
-            return HM_CONTINUE;
+        if (is_waited_for(process, message->term, &verdict))
+            return verdict;
         return process->class->receive(process, message->term);
     case MESSAGE_DOWN:
-        if (is_waited_for(process, message->term))
-            return HM_CONTINUE;
+        if (is_waited_for(process, message->term, &verdict))
+            return verdict;
         return process->class->receive(process, message->term);
     case MESSAGE_EXIT:
         return handle_exit(process, message);

@@ -24,11 +24,11 @@ struct process_class {
     void (*ended)(hm_process *self, hm_term reason);
 };
 
-/* Something that waits in a process: it sees each message before the class does (true: it was for me), and hears of the end. The owner
- * embeds it; both functions may be NULL and may call process_unwait. */
+/* Something that waits in a process: it sees each message before the class does (true: it was for me; *verdict is HM_CONTINUE before), and
+ * hears of the end. The owner embeds it; both functions may be NULL and may call process_unwait. */
 struct process_waiter {
     LIST_ENTRY(process_waiter) link;
-    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message);
+    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
     void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
 };
 

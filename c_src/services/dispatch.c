@@ -60,7 +60,7 @@ struct dispatch {
     void *arg;
     struct place *places; /* by node */
     TAILQ_HEAD(, follower) slow;
-    hm_build *changed, *drain; /* a tagged or wrapped message; the message of the timer */
+    hm_build *changed, *routed, *drain; /* a tagged or wrapped message, a routed one; the message of the timer */
     hm_ref own;
     bool timer;
 };
@@ -173,10 +173,11 @@ struct dispatch *dispatch_new(hm_process *self, const struct dispatch_limits *li
     dispatch->events = (struct topics_events){on_subscriber, events->on_topic ? on_topic : NULL};
     dispatch->topics = topics_new(&limits->topics, &dispatch->events, dispatch);
     dispatch->changed = hm_build_new();
+    dispatch->routed = hm_build_new();
     dispatch->drain = hm_build_new();
     if (dispatch->drain)
         hm_put_format(dispatch->drain, "{~r, drain}", &dispatch->own);
-    if (!dispatch->topics || !dispatch->changed || !dispatch->drain || hm_build_error(dispatch->drain)) {
+    if (!dispatch->topics || !dispatch->changed || !dispatch->routed || !dispatch->drain || hm_build_error(dispatch->drain)) {
         dispatch_free(dispatch);
         return NULL;
     }
@@ -194,6 +195,7 @@ void dispatch_free(struct dispatch *dispatch) {
         topics_each_subscriber(dispatch->topics, free_subscriber, dispatch);
     topics_free(dispatch->topics);
     hm_build_free(dispatch->changed);
+    hm_build_free(dispatch->routed);
     hm_build_free(dispatch->drain);
     free(dispatch);
 }
@@ -374,6 +376,22 @@ static hm_term changed_message(struct publication *publication) {
     return publication->changed;
 }
 
+/* Routed ones differ from one given topic to the next. */
+static hm_term message_for(struct publication *publication, const struct topic_match *match) {
+    hm_build *build = publication->dispatch->routed;
+    switch (match->form) {
+    case TOPIC_PLAIN:
+        return publication->message;
+    case TOPIC_TAGGED:
+        return changed_message(publication);
+    case TOPIC_ROUTED:
+        hm_build_reset(build);
+        hm_put_format(build, "{'$pubsub', ~t, ~t, ~t}", match->topic, publication->topic, publication->message);
+        return hm_build_error(build) ? (hm_term){0} : hm_build_term(build);
+    }
+    return publication->message;
+}
+
 static void send_each(struct publication *publication, const struct topic_match *match, uint32_t skip, hm_term message) {
     struct dispatch *dispatch = publication->dispatch;
     for (uint32_t i = 0; i < match->count; i++) {
@@ -411,7 +429,7 @@ static void on_match(void *arg, const struct topic_match *match) {
         send_once(publication, match);
         return;
     }
-    hm_term message = match->form == TOPIC_TAGGED ? changed_message(publication) : publication->message;
+    hm_term message = message_for(publication, match);
     uint32_t skip = match->count;
     if (!message.size)
         return; /* no memory for it */

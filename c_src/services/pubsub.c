@@ -14,6 +14,8 @@
  *          {subscribers, Topic}             [Pid], of this node's service
  *          {subscriber_count, Topic}        on all nodes
  *     cast publish, publish_from, and (un)subscribe with a Pid: the same without an answer
+ *          {publish_as, Pid, Topic, Message}     published by Pid
+ *          and for hm_pubsub_subscribe the option routed => true (topics.h), whose refusal is a message {'$pubsub', refused, Topic, Reason}
  *
  * What cannot be done is {error, Reason}: limit, topic_too_large, invalid_pattern, invalid_option, not_a_pid, no_memory.
  *
@@ -94,6 +96,8 @@ static bool read_options(hm_term term, struct order *order) {
             return false;
         } else if (hm_is_atom(key, "tagged")) {
             order->form = on ? TOPIC_TAGGED : TOPIC_PLAIN;
+        } else if (hm_is_atom(key, "routed")) {
+            order->form = on ? TOPIC_ROUTED : TOPIC_PLAIN;
         } else if (hm_is_atom(key, "self")) {
             order->options |= on ? 0 : DISPATCH_NOT_OWN;
         } else {
@@ -156,9 +160,10 @@ static bool read_publish(const struct pubsub *pubsub, hm_term request, hm_pid ca
     *refusal = NULL;
     if (hm_match(request, "{publish, ~t, ~t}", &order->topic, &order->message))
         return true;
-    if (!hm_match(request, "{publish_from, ~t, ~t, ~t}", &pid, &order->topic, &order->message))
+    if (hm_match(request, "{publish_from, ~t, ~t, ~t}", &pid, &order->topic, &order->message))
+        order->exclude = true;
+    else if (!hm_match(request, "{publish_as, ~t, ~t, ~t}", &pid, &order->topic, &order->message))
         return false;
-    order->exclude = true;
     *refusal = read_pid(pubsub, pid, &order->pid);
     return true;
 }
@@ -278,6 +283,10 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     } else if (read_subscribe(pubsub, message, HM_NO_PID, &order, &refusal)) {
         if (!refusal)
             refusal = subscribe(pubsub, &order);
+        if (refusal && order.form == TOPIC_ROUTED && order.pid.node) {
+            hm_sendf(self, hm_to_pid(order.pid), "{'$pubsub', refused, ~t, ~a}", order.topic, refusal);
+            return HM_CONTINUE;
+        }
     } else if (read_unsubscribe(pubsub, message, HM_NO_PID, &order, &refusal)) {
         if (!refusal)
             refusal = unsubscribe(pubsub, &order);

@@ -259,10 +259,17 @@ static bool read_pattern(hm_term term, struct segments *segments, int *error) {
 
 /* ---- the trie of patterns ---- */
 
+static bool has_topics(const struct edge *edge) {
+    for (int form = 0; form < TOPIC_FORMS; form++)
+        if (edge->topic[form])
+            return true;
+    return false;
+}
+
 static void trim_edges(struct topics *topics, uint32_t number) {
     while (number) {
         struct edge *edge = edge_at(topics, number);
-        if (edge->children || edge->topic[TOPIC_PLAIN] || edge->topic[TOPIC_TAGGED])
+        if (edge->children || has_topics(edge))
             return;
         uint32_t parent = edge->parent;
         record_index_remove(&topics->by_segment, hash_segment(parent, edge->text->bytes, edge->text->size),
@@ -510,10 +517,20 @@ static int join(struct topics *topics, uint32_t topic_number, uint32_t subscribe
     return 0;
 }
 
+/* The subscription to the same topic that wants its messages another way. */
+static uint32_t find_other_form(const struct topics *topics, uint32_t hash, hm_term term, enum topic_form form,
+                                uint32_t subscriber) {
+    for (int other = 0; other < TOPIC_FORMS; other++) {
+        uint32_t number = other == (int)form ? 0 : find_pair(topics, find_topic(topics, hash, term, other), subscriber);
+        if (number)
+            return number;
+    }
+    return 0;
+}
+
 int topics_add(struct topics *topics, hm_term term, hm_pid pid, enum topic_form form, uint32_t options) {
     uint32_t hash = fold(hm_term_hash(term));
     uint32_t topic = find_topic(topics, hash, term, form), subscriber = find_subscriber(topics, pid);
-    uint32_t other = find_topic(topics, hash, term, !form);
     uint32_t number = find_pair(topics, topic, subscriber);
     bool fresh = !topic, unknown = !subscriber;
     int error = 0;
@@ -527,7 +544,7 @@ int topics_add(struct topics *topics, hm_term term, hm_pid pid, enum topic_form 
         error = add_subscriber(topics, pid, &subscriber);
     if (!error) {
         /* With the other form it was counted already. */
-        uint32_t replaced = find_pair(topics, other, subscriber);
+        uint32_t replaced = find_other_form(topics, hash, term, form, subscriber);
         topics->limits.subscriptions += replaced != 0;
         error = join(topics, topic, subscriber, options);
         topics->limits.subscriptions -= replaced != 0;
@@ -692,10 +709,11 @@ void topics_each(struct topics *topics, bool (*each)(void *arg, hm_term topic), 
         if (!slot->number)
             continue;
         const struct topic *topic = topic_at(topics, slot->number);
-        /* Once, when both forms are there. */
-        if (topic->form == TOPIC_TAGGED && find_topic(topics, slot->hash, key_term(topic), TOPIC_PLAIN))
-            continue;
-        if (!each(arg, key_term(topic)))
+        /* Once, when several forms are there. */
+        bool again = false;
+        for (int form = 0; form < (int)topic->form; form++)
+            again |= find_topic(topics, slot->hash, key_term(topic), form) != 0;
+        if (!again && !each(arg, key_term(topic)))
             return;
     }
 }

@@ -21,8 +21,9 @@ struct topics;
 enum topic_form {
     TOPIC_PLAIN,  /* the message itself */
     TOPIC_TAGGED, /* {Topic, Message} */
+    TOPIC_ROUTED, /* {'$pubsub', Given, Topic, Message}, Given being what was subscribed to: hm_pubsub_subscribe */
 };
-enum { TOPIC_FORMS = 2, TOPIC_SEGMENTS = 64 };
+enum { TOPIC_FORMS = 3, TOPIC_SEGMENTS = 64 };
 
 /* Who has at least one subscription. Its address stays until it has none. */
 struct subscriber {

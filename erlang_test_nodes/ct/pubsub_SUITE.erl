@@ -6,8 +6,8 @@
 all() ->
     [subscribe_and_publish, another_process, tagged, not_own_messages, publish_from, patterns, any_term, casts, counts, listing,
      unsubscribe, subscriber_ends, refused, both_nodes, order, new_node_learns, service_restarted, large_messages,
-     a_flood_of_subscriptions, junk, agrees_with_a_model, {group, slow}].
-groups() -> [{slow, [], [drop_newest, drop_oldest, disconnect]}].
+     a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, slow}].
+groups() -> [{in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect]}].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -440,6 +440,107 @@ run_model(Left, Services, Topics, Published, Base, Hearers, Start, Model, Next) 
             silent(),
             Again(Hearers, Model, Next)
     end.
+
+%% ---- <hermod/pubsub.h>
+
+-define(HEARD(Pid, Topic, Message), {subject, Pid, {heard, {Topic, Message}}}).
+
+c_hears(C) ->
+    {S = {_, Node}, Other} = {here(C), there(C)},
+    ?ON(given:peer(C), begin
+        {T, U} = {topic(), {topic(), [1, 2]}},
+        One = given:reporting(Node),
+        Two = given:reporting(Node),
+        [ok = given:call(P, {pubsub_subscribe, X}) || P <- [One, Two], X <- [T, U]],
+        ok = given:call(One, {pubsub_subscribe, <<T/binary, ".>">>}),
+        ok = given:call(One, {pubsub_subscribe, T}),
+        known(Other, U, 2),
+        [begin
+             2 = call(X, {publish, T, {m, X}}),
+             [?EXPECT(?HEARD(P, T, {m, X})) || P <- [One, Two]],
+             2 = call(X, {publish, U, X}),
+             [?EXPECT(?HEARD(P, U, X)) || P <- [One, Two]]
+         end || X <- [S, Other]],
+        Full = <<T/binary, ".a:b">>,
+        1 = call(S, {publish, Full, big()}),
+        Big = big(),
+        ?EXPECT(?HEARD(One, Full, Big)),
+        silent()
+    end).
+big() -> binary:copy(<<"big">>, 100000).
+
+c_publishes(C) ->
+    {S = {_, Node}, Other} = {here(C), there(C)},
+    ?ON(given:peer(C), begin
+        T = topic(),
+        ok = call(S, {subscribe, T}),
+        ok = call(Other, {subscribe, T, hearer(there)}),
+        One = given:reporting(Node),
+        Two = given:reporting(Node),
+        ok = given:call(One, {pubsub_subscribe_not_own, T}),
+        ok = given:call(Two, {pubsub_subscribe, T}),
+        known(S, T, 4),
+        ok = given:call(One, {pubsub_publish, T, a}),
+        ?EXPECT(a), ?EXPECT({there, a}), ?EXPECT(?HEARD(Two, T, a)),
+        ok = given:call(Two, {pubsub_publish, T, b}),
+        ?EXPECT(b), ?EXPECT({there, b}), ?EXPECT(?HEARD(One, T, b)), ?EXPECT(?HEARD(Two, T, b)),
+        ok = given:call(Two, {pubsub_publish_from, T, c}),
+        ?EXPECT(c), ?EXPECT({there, c}), ?EXPECT(?HEARD(One, T, c)),
+        settled(S),
+        silent()
+    end).
+
+c_takes_it_back(C) ->
+    S = {_, Node} = here(C),
+    ?ON(given:peer(C), begin
+        T = topic(),
+        Pid = given:reporting(Node),
+        {error, _} = given:call(Pid, {pubsub_unsubscribe, T}),
+        ok = given:call(Pid, {pubsub_subscribe, T}),
+        known(S, T, 1),
+        ok = given:call(Pid, {pubsub_unsubscribe, T}),
+        known(S, T, 0),
+        0 = call(S, {publish, T, m}),
+        silent()
+    end).
+
+c_is_refused(C) ->
+    {_, Node} = here(C),
+    ?ON(given:peer(C), begin
+        Pid = given:reporting(Node),
+        ok = given:call(Pid, {pubsub_subscribe, <<"a.>.b">>}),
+        ?EXPECT({subject, Pid, {refused, invalid_pattern}}),
+        {error, _} = given:call(Pid, {pubsub_unsubscribe, <<"a.>.b">>})
+    end).
+
+%% The verdict of the function that heard ends the process.
+c_ends(C) ->
+    S = {_, Node} = here(C),
+    ?ON(given:peer(C), begin
+        T = topic(),
+        Pid = given:reporting(Node),
+        Ref = monitor(process, Pid),
+        ok = given:call(Pid, {pubsub_subscribe, T}),
+        known(S, T, 1),
+        1 = call(S, {publish, T, stop}),
+        ?EXPECT({'DOWN', Ref, process, Pid, normal}),
+        known(S, T, 0)
+    end).
+
+c_after_a_restart(C) ->
+    S = {_, Node} = here(C),
+    ?ON(given:peer(C), begin
+        T = topic(),
+        Pid = given:reporting(Node),
+        ok = given:call(Pid, {pubsub_subscribe, T}),
+        known(S, T, 1),
+        Old = erpc:call(Node, erlang, whereis, [pubsub]),
+        exit(Old, kill),
+        target:wait(fun() -> case erpc:call(Node, erlang, whereis, [pubsub]) of undefined -> false; P -> P =/= Old end end),
+        known(S, T, 1),
+        1 = call(S, {publish, T, m}),
+        ?EXPECT(?HEARD(Pid, T, m))
+    end).
 
 %% ---- a peer that does not read
 

@@ -43,6 +43,8 @@
 %%   {report, Pid}               ok: from now on each event goes to Pid as {subject, self(), Event}
 %%   events                      the events since `clear', oldest first
 %%   clear                       ok
+%% Only in C: {pubsub_subscribe, T}, {pubsub_subscribe_not_own, T}, {pubsub_unsubscribe, T}, {pubsub_publish, T, M},
+%% {pubsub_publish_from, T, M}: ok, {error, Number}; and the events {heard, {T, M}}, {refused, Reason}
 %% Events: {cast, T}, {info, T} (also 'EXIT', 'DOWN', nodeup and nodedown tuples as Erlang has them,
 %% and `timeout'), {continue, T}, {terminate, Reason}.
 %% Casts: {crash, Reason} and {stop, Reason} end the process; any other is recorded.
@@ -110,16 +112,6 @@ handle_call({connect, Node}, From, S) ->
     {noreply, S};
 handle_call({pg, Scope, What}, _, S) -> {reply, pg(Scope, What), S};
 handle_call(group_leader, _, S) -> {reply, group_leader(), S};
-handle_call({rpc, N, M, F, A, Ms}, From, S) ->
-    spawn(fun() -> gen_server:reply(From, erpc_outcome(N, M, F, A, Ms)) end),
-    {noreply, S};
-handle_call({rpc_cast, N, M, F, A}, _, S) -> {reply, erpc:cast(N, M, F, A), S};
-handle_call({spawn_on, N, M, F, A, Opts}, From, S) ->
-    put({spawning, spawn_request(N, M, F, A, Opts)}, From),
-    {noreply, S};
-handle_call({tasks, Name}, _, S) ->
-    {ok, _} = 'Elixir.Task.Supervisor':start_link([{name, Name}]),
-    {reply, ok, S};
 handle_call({report, Pid}, _, S) -> put(report, Pid), {reply, ok, S};
 handle_call(events, _, S) -> {reply, lists:reverse(get(events)), S};
 handle_call(clear, _, S) -> put(events, []), {reply, ok, S}.
@@ -128,9 +120,6 @@ handle_cast({crash, Reason}, _) -> exit(Reason);
 handle_cast({stop, Reason}, S) -> {stop, Reason, S};
 handle_cast(T, S) -> event({cast, T}), {noreply, S}.
 
-handle_info({spawn_reply, Req, Result, What}, S) ->
-    gen_server:reply(erase({spawning, Req}), {Result, What}),
-    {noreply, S};
 handle_info({'$delayed', From, T}, S) -> gen_server:reply(From, T), {noreply, S};
 handle_info(T, S) -> event({info, T}), {noreply, S}.
 

@@ -1,0 +1,295 @@
+/*
+ * hm_pubsub_*: the subscriptions of each process, and the way from a message to the function that wants it.
+ *
+ * The service sends {'$pubsub', Given, Topic, Message} to subscriptions that were made here (their option is `routed`), Given being what they
+ * subscribed to, and {'$pubsub', refused, Given, Reason} when it does not take one. A process_waiter takes these messages out before the
+ * class sees them.
+ */
+#include <hermod/pubsub.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->lost = true)
+#include <uthash.h>
+
+#include "node/process.h"
+
+static const char SERVICE[] = "pubsub";
+
+enum { AGAIN_MS = 100 };
+
+struct subscription {
+    UT_hash_handle hh;
+    uint64_t hash;
+    struct subscription *same; /* others whose topics have this hash */
+    hm_term topic;             /* own copy */
+    struct hm_pubsub_subscription as; /* topic is not used */
+    bool lost;                 /* the table had no memory for it */
+};
+
+/* Those of one process. */
+struct subscriber {
+    struct process_waiter waiter;
+    hm_process *process;
+    struct subscription *table; /* by hash */
+    hm_ref service;             /* monitor of the service */
+    hm_ref own;                 /* in the message of the timer */
+};
+
+/* ---- the table ---- */
+
+static struct subscription *find(const struct subscriber *subscriber, uint64_t hash, hm_term topic) {
+    struct subscription *found;
+    HASH_FIND(hh, subscriber->table, &hash, sizeof hash, found);
+    while (found && !hm_term_equal(found->topic, topic))
+        found = found->same;
+    return found;
+}
+
+static void free_subscription(struct subscription *subscription) {
+    free((void *)(uintptr_t)subscription->topic.bytes);
+    free(subscription);
+}
+
+static bool add(struct subscriber *subscriber, struct subscription *subscription) {
+    struct subscription *first;
+    HASH_FIND(hh, subscriber->table, &subscription->hash, sizeof first->hash, first);
+    if (first) {
+        subscription->same = first->same;
+        first->same = subscription;
+        return true;
+    }
+    HASH_ADD(hh, subscriber->table, hash, sizeof subscription->hash, subscription);
+    return !subscription->lost;
+}
+
+static bool remove_subscription(struct subscriber *subscriber, struct subscription *subscription) {
+    struct subscription *first, **at;
+    HASH_FIND(hh, subscriber->table, &subscription->hash, sizeof first->hash, first);
+    if (first != subscription) {
+        for (at = &first->same; *at != subscription;)
+            at = &(*at)->same;
+        *at = subscription->same;
+        return true;
+    }
+    HASH_DEL(subscriber->table, first);
+    if (first->same) {
+        struct subscription *next = first->same;
+        HASH_ADD(hh, subscriber->table, hash, sizeof next->hash, next);
+        return !next->lost;
+    }
+    return true;
+}
+
+/* ---- asking the service ---- */
+
+static bool has_service(const hm_process *self) {
+    return hm_whereis(hm_node_of(self), SERVICE).node != NULL;
+}
+
+static int send_built(hm_process *self, hm_build *build) {
+    int error = hm_build_error(build);
+    if (!error)
+        error = hm_cast(self, hm_to_name(SERVICE, NULL), hm_build_term(build));
+    hm_build_free(build);
+    return error;
+}
+
+static int request(const struct subscriber *subscriber, const struct subscription *subscription) {
+    hm_build *build = hm_build_new();
+    if (!build)
+        return HM_ENOMEM;
+    hm_put_format(build, "{subscribe, ~t, ~p, #{routed => true, self => ~a}}", subscription->topic,
+                  hm_self(subscriber->process), subscription->as.not_own ? "false" : "true");
+    return send_built(subscriber->process, build);
+}
+
+/* Asks for all of them, and to be told when the service ends. false: it is not there. */
+static bool renew(struct subscriber *subscriber) {
+    struct subscription *first, *next, *one;
+    if (!has_service(subscriber->process) ||
+        hm_monitor(subscriber->process, hm_to_name(SERVICE, NULL), &subscriber->service))
+        return false;
+    HASH_ITER(hh, subscriber->table, first, next)
+        for (one = first; one; one = one->same)
+            request(subscriber, one);
+    return true;
+}
+
+static void renew_later(struct subscriber *subscriber) {
+    hm_build *build = hm_build_new();
+    if (build)
+        hm_put_format(build, "{'$pubsub', again, ~r}", &subscriber->own);
+    if (!build || hm_build_error(build) ||
+        hm_send_after(subscriber->process, AGAIN_MS, hm_build_term(build), NULL))
+        hm_log(subscriber->process, HM_LOG_WARN, "pubsub.memory", "no memory to subscribe again");
+    hm_build_free(build);
+}
+
+/* ---- messages ---- */
+
+static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_term topic, hm_term message) {
+    const struct subscription *subscription = find(subscriber, hm_term_hash(given), given);
+    /* Taken back while this message was on its way. */
+    if (!subscription)
+        return HM_CONTINUE;
+    return subscription->as.heard(subscriber->process, subscription->as.arg, topic, message);
+}
+
+static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_term reason) {
+    struct subscription *subscription = find(subscriber, hm_term_hash(given), given);
+    struct hm_text text;
+    if (!subscription)
+        return HM_CONTINUE;
+    struct hm_pubsub_subscription as = subscription->as;
+    remove_subscription(subscriber, subscription);
+    free_subscription(subscription);
+    if (as.refused)
+        return as.refused(subscriber->process, as.arg, reason);
+    if (hm_get_atom(reason, &text))
+        hm_log(subscriber->process, HM_LOG_WARN, "pubsub.refused", "a subscription was refused: %.*s", (int)text.size, text.at);
+    return HM_CONTINUE;
+}
+
+static bool is_ref(const struct subscriber *subscriber, hm_term term, const hm_ref *wanted) {
+    hm_ref ref;
+    return hm_get_ref(hm_node_of(subscriber->process), term, &ref) && hm_ref_equal(&ref, wanted);
+}
+
+static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term term, enum hm_verdict *verdict) {
+    struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+    hm_term elements[5];
+    long arity = hm_tuple_arity(term);
+    (void)self;
+    if (arity < 3 || arity > 5 || !hm_tuple_elements(term, (unsigned)arity, elements))
+        return false;
+    if (arity == 5) {
+        if (!hm_is_atom(elements[0], "DOWN") || !is_ref(subscriber, elements[1], &subscriber->service))
+            return false;
+        renew_later(subscriber);
+        return true;
+    }
+    if (!hm_is_atom(elements[0], "$pubsub"))
+        return false;
+    if (arity == 3) {
+        if (!hm_is_atom(elements[1], "again") || !is_ref(subscriber, elements[2], &subscriber->own))
+            return false;
+        if (!renew(subscriber))
+            renew_later(subscriber);
+    } else if (hm_is_atom(elements[1], "refused")) {
+        *verdict = refuse(subscriber, elements[2], elements[3]);
+    } else {
+        *verdict = hear(subscriber, elements[1], elements[2], elements[3]);
+    }
+    return true;
+}
+
+static void on_ended(struct process_waiter *waiter, hm_term reason) {
+    struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+    struct subscription *first, *next, *one, *same;
+    (void)reason;
+    HASH_ITER(hh, subscriber->table, first, next) {
+        HASH_DEL(subscriber->table, first);
+        for (one = first; one; one = same) {
+            same = one->same;
+            free_subscription(one);
+        }
+    }
+    free(subscriber);
+}
+
+/* ---- the functions ---- */
+
+static struct subscriber *subscriber_of(const hm_process *self) {
+    struct process_waiter *waiter;
+    LIST_FOREACH(waiter, &self->waiters, link)
+        if (waiter->message == on_message)
+            return (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+    return NULL;
+}
+
+static struct subscriber *new_subscriber(hm_process *self) {
+    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
+    if (!subscriber)
+        return NULL;
+    subscriber->process = self;
+    subscriber->own = hm_make_ref(hm_node_of(self));
+    subscriber->waiter.message = on_message;
+    subscriber->waiter.ended = on_ended;
+    if (hm_monitor(self, hm_to_name(SERVICE, NULL), &subscriber->service)) {
+        free(subscriber);
+        return NULL;
+    }
+    process_wait(self, &subscriber->waiter);
+    return subscriber;
+}
+
+int hm_pubsub_subscribe(hm_process *self, const struct hm_pubsub_subscription *wanted) {
+    if (!wanted->topic.size || !wanted->heard)
+        return HM_EINVAL;
+    if (!has_service(self))
+        return HM_ENOPROC;
+    struct subscriber *subscriber = subscriber_of(self);
+    if (!subscriber && !(subscriber = new_subscriber(self)))
+        return HM_ENOMEM;
+    uint64_t hash = hm_term_hash(wanted->topic);
+    struct subscription *subscription = find(subscriber, hash, wanted->topic);
+    if (subscription) {
+        subscription->as = *wanted;
+        return request(subscriber, subscription);
+    }
+    subscription = calloc(1, sizeof *subscription);
+    if (!subscription)
+        return HM_ENOMEM;
+    subscription->hash = hash;
+    subscription->as = *wanted;
+    int error = hm_term_copy(wanted->topic, &subscription->topic);
+    if (!error && !add(subscriber, subscription))
+        error = HM_ENOMEM;
+    else if (!error && (error = request(subscriber, subscription)))
+        remove_subscription(subscriber, subscription);
+    if (error)
+        free_subscription(subscription);
+    return error;
+}
+
+int hm_pubsub_unsubscribe(hm_process *self, hm_term topic) {
+    struct subscriber *subscriber = subscriber_of(self);
+    struct subscription *subscription = subscriber ? find(subscriber, hm_term_hash(topic), topic) : NULL;
+    hm_build *build;
+    if (!subscription)
+        return HM_ENOENT;
+    remove_subscription(subscriber, subscription);
+    free_subscription(subscription);
+    build = hm_build_new();
+    if (!build)
+        return HM_OK; /* what still comes is not heard */
+    hm_put_format(build, "{unsubscribe, ~t, ~p}", topic, hm_self(self));
+    send_built(self, build);
+    return HM_OK;
+}
+
+int hm_pubsub_publish(hm_process *self, hm_term topic, hm_term message) {
+    hm_build *build;
+    if (!has_service(self))
+        return HM_ENOPROC;
+    build = hm_build_new();
+    if (!build)
+        return HM_ENOMEM;
+    /* The caller's pid, so that not_own works; it is not excluded by that. */
+    hm_put_format(build, "{publish_as, ~p, ~t, ~t}", hm_self(self), topic, message);
+    return send_built(self, build);
+}
+
+int hm_pubsub_publish_from(hm_process *self, hm_term topic, hm_term message) {
+    hm_build *build;
+    if (!has_service(self))
+        return HM_ENOPROC;
+    build = hm_build_new();
+    if (!build)
+        return HM_ENOMEM;
+    hm_put_format(build, "{publish_from, ~p, ~t, ~t}", hm_self(self), topic, message);
+    return send_built(self, build);
+}
