@@ -177,6 +177,10 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
     node->long_names = options->long_names;
     node->hidden = options->hidden;
     node->no_listen = options->no_listen;
+    node->global.no_connect_all = options->no_connect_all;
+    node->global.allow_overlapping_partitions = options->allow_overlapping_partitions;
+    node->global.max_names = options->max_global_names;
+    node->global.max_locks = options->max_global_locks;
     node->port_first = options->port_first;
     node->port_last = DEFAULT(options->port_last, options->port_first);
     node->max_processes = DEFAULT(options->max_processes, 1000000);

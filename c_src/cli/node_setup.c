@@ -11,6 +11,10 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     *setup = (struct node_setup){.options = HM_OPTIONS_INIT, .log = {.fd = STDERR_FILENO}};
     struct hm_options *o = &setup->options;
     o->hidden = settings->hidden;
+    o->no_connect_all = !settings->connect_all;
+    o->allow_overlapping_partitions = settings->no_prevent_overlapping_partitions;
+    o->max_global_names = (uint32_t)settings->max_global_names;
+    o->max_global_locks = (uint32_t)settings->max_global_locks;
     o->listen = settings->listen;
     o->port_first = settings->port.first;
     o->port_last = settings->port.last;

@@ -36,6 +36,13 @@ const struct option option_table[] = {
     {"hidden", NULL, KIND_FLAG, GROUP_NAME, IN_START, FIELD(hidden),
      .help = "Stay out of Node.list() and of :global on the other nodes, and be connected only to the "
              "nodes that ask."},
+    {"connect-all", "true|false", KIND_BOOL, GROUP_NAME, IN_START, FIELD(connect_all), .fallback = "true",
+     .help = "Connect to every node that a connected node knows, and take part in :global. Must be the same on all "
+             "nodes of a cluster."},
+    {"no-prevent-overlapping-partitions", NULL, KIND_FLAG, GROUP_NAME, IN_START,
+     FIELD(no_prevent_overlapping_partitions),
+     .help = "When two nodes of the cluster lose each other, stay connected to both. Without this, :global drops "
+             "nodes until those that are left are all connected to each other. Must be the same on all nodes."},
     {"connect", "NODE", KIND_LIST, GROUP_NAME, IN_START, FIELD(connect),
      .help = "Connect to this node, and again whenever the connection is lost. May be repeated."},
     {"config", "FILE", KIND_FILE, GROUP_NAME, IN_START, FIELD(config),
@@ -111,6 +118,12 @@ const struct option option_table[] = {
     {"max-pg-monitors", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_pg_monitors),
      .fallback = "65536", .min = 1, .max = 4294967295,
      .help = "Processes that may watch the groups of one scope of pg, and peers that it may have."},
+    {"max-global-names", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_global_names), .fallback = "1000000",
+     .min = 16, .max = 134217727,
+     .help = "Globally registered names that this node knows."},
+    {"max-global-locks", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_global_locks), .fallback = "100000",
+     .min = 16, .max = 134217727,
+     .help = "Holders of global locks on this node; further ones are refused."},
     {"output-high", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_high), .fallback = "8M",
      .min = 4 * KIB, .max = 1024 * GIB,
      .help = "When more than this waits to be written to a peer, its senders are told to slow down ..."},

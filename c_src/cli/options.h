@@ -88,7 +88,7 @@ enum option_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_ARG
 
 struct settings {
     char *sname, *name, *cookie;
-    bool hidden;
+    bool hidden, connect_all, no_prevent_overlapping_partitions;
     struct text_list connect;
     char *config;
 
@@ -101,7 +101,7 @@ struct settings {
     uint64_t net_ticktime_ms, net_tickintensity, setup_ms;
 
     uint64_t max_half_open, max_frame, max_message, max_fragments, max_depth;
-    uint64_t max_mailbox, max_names, max_processes, output_high, output_low;
+    uint64_t max_mailbox, max_names, max_processes, max_global_names, max_global_locks, output_high, output_low;
     uint64_t max_pg_groups, max_pg_members, max_pg_monitors;
 
     struct text_list load, without;

@@ -73,6 +73,11 @@ struct hm_node {
     TAILQ_HEAD(, node_watch) watches; /* peers.c: who asked for nodeup, nodedown */
     struct pool *pool;               /* pool.c: worker threads, made on first use */
 
+    struct {
+        bool no_connect_all, allow_overlapping_partitions;
+        uint32_t max_names, max_locks; /* 0: the defaults of otp/global.c */
+    } global;
+
     uint64_t next_reference, next_unlink, next_timer;
     const struct node_hooks *hooks; /* otp */
     void *otp;                      /* otp's own things, freed by its hooks */

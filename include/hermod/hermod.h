@@ -42,6 +42,8 @@ struct hm_options {
     bool long_names;          /* the host part is a full domain name or address (erl -name); else short (-sname) */
     const char *cookie;       /* required */
     bool hidden;              /* not in nodes(), not in global (erl -hidden) */
+    bool no_connect_all;      /* only nodes that are asked for are connected; no part in global (erl -connect_all false) */
+    bool allow_overlapping_partitions; /* erl -kernel prevent_overlapping_partitions false */
     bool no_listen;           /* dials only: no listening socket, no epmd registration (command-line tools) */
 
     const char *listen;       /* address to listen on; NULL: all */
@@ -64,6 +66,8 @@ struct hm_options {
     uint32_t max_mailbox;      /* messages that wait in one mailbox, 1 000 000; over it new ones are dropped and counted */
     uint32_t max_names;        /* node names ever seen, 65 536 */
     uint32_t max_processes;    /* 1 000 000 */
+    uint32_t max_global_names; /* 1 000 000; over it this node does not know further names that are registered globally */
+    uint32_t max_global_locks; /* holders of global locks, 100 000; over it a lock is refused */
     uint32_t max_pg_groups;    /* groups of one pg scope, 1 000 000 */
     uint32_t max_pg_members;   /* memberships of one node in one pg scope, 10 000 000 */
     uint32_t max_pg_monitors;  /* processes that watch the groups of one pg scope, and peers that it has, 65 536 of each */

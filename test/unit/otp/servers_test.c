@@ -69,14 +69,11 @@ static void global_agrees(void **state) {
     static const char *const CASES[][2] = {
         {"{set_lock, {global, [a, b]}}", "{t,true}"},
         {"{del_lock, {global, [a, b]}}", "{t,true}"},
-        {"{register, name, pid, method}", "{t,yes}"},
-        {"{register_ext, name, pid, method, node}", "{t,yes}"},
         {"{unregister, name}", "{t,ok}"},
         {"get_protocol_version", "{t,8}"},
         {"get_known", "{t,[]}"},
         {"get_synced", "{t,[]}"},
         {"get_names_ext", "{t,[]}"},
-        {"info", "{t,undefined}"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         hm_build *build = hm_build_new();

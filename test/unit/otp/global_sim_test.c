@@ -1,0 +1,228 @@
+/*
+ * Searches interleavings of the whole protocol of global: see global_sim.h. GLOBAL_SIM_SEEDS=10000 looks longer, GLOBAL_SIM_FIRST=17
+ * GLOBAL_SIM_SEEDS=1 GLOBAL_SIM_TRACE=1 shows one run.
+ */
+#include "unit/otp/global_sim.h"
+
+enum { SETTLE_STEPS = 200000, ROUNDS = 30 };
+
+static uint64_t number(const char *variable, uint64_t fallback) {
+    const char *text = getenv(variable);
+    return text ? strtoull(text, NULL, 10) : fallback;
+}
+
+static hm_pid user(const struct sim_node *node, unsigned i) {
+    return (hm_pid){node->name, node->users[i].id, 0, node->creation};
+}
+
+/* ---- what users and the network do ---- */
+
+static void do_something(struct sim *sim) {
+    struct sim_node *node = &sim->nodes[sim_random(sim, (uint32_t)sim->count)];
+    unsigned i = sim_random(sim, SIM_PIDS);
+    int64_t name = sim_random(sim, 4);
+    hm_term method = global_method_term((enum global_method)sim_random(sim, GLOBAL_OTHER_METHOD));
+    if (!node->member)
+        return;
+    switch (sim_random(sim, 8)) {
+    case 0:
+        sim_ask(node, "{'$hm_unregister', {name, ~i}}", name);
+        break;
+    case 1:
+        if (node->users[i].alive)
+            sim_end_process(sim, user(node, i));
+        break;
+    case 2:
+        if (node->users[i].alive)
+            sim_ask(node, "{'$hm_register', true, {name, ~i}, ~p, ~t}", name, user(node, i), method);
+        break;
+    case 3:
+        sim_ask(node, "{sync, [~a]}", hm_node_name_text(sim->nodes[sim_random(sim, (uint32_t)sim->count)].name));
+        break;
+    default:
+        if (node->users[i].alive)
+            sim_ask(node, "{'$hm_register', false, {name, ~i}, ~p, ~t}", name, user(node, i), method);
+    }
+}
+
+static void disturb(struct sim *sim) {
+    int a = (int)sim_random(sim, (uint32_t)sim->count), b = (int)sim_random(sim, (uint32_t)sim->count);
+    switch (sim_random(sim, 10)) {
+    case 0:
+        if (sim->nodes[a].member)
+            sim_halt(sim, a);
+        break;
+    case 1:
+    case 2:
+        for (int i = 0; i < sim->count && !sim->nodes[a].member; i++)
+            if (i != a && sim->nodes[i].view[a] != SIM_IS_DOWN)
+                return; /* its old connections are noticed first */
+        if (!sim->nodes[a].member)
+            sim_boot(sim, a);
+        break;
+    case 3:
+        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
+            sim_close(sim, a, b);
+        break;
+    case 4:
+        sim->cut[a][b] = sim->cut[b][a] = a != b;
+        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
+            sim_close(sim, a, b);
+        break;
+    case 5:
+        sim->cut[a][b] = sim->cut[b][a] = false;
+        break;
+    default:
+        if (a != b && sim_may_connect(sim, a, b) && sim_are_down(sim, a, b))
+            sim_connect(sim, a, b);
+    }
+}
+
+/* ---- the end ---- */
+
+static void settle(struct sim *sim) {
+    uint64_t steps = 0;
+    while (sim_step(sim))
+        if (++steps > SETTLE_STEPS) {
+            for (int i = 0; i < sim->count; i++) {
+                hm_build *build = hm_build_new();
+                if (!sim->nodes[i].member)
+                    continue;
+                global_member_put_info(sim->nodes[i].member, build);
+                print_error("%d: %s\n", i, sim_text(hm_build_term(build)));
+                hm_build_free(build);
+            }
+            fail_msg("seed %llu: no end after %d steps", (unsigned long long)sim->seed, SETTLE_STEPS);
+        }
+}
+
+static bool all_connected(struct sim *sim) {
+    for (int a = 0; a < sim->count; a++)
+        for (int b = 0; b < sim->count; b++)
+            if (a != b && sim->nodes[a].view[b] != SIM_IS_UP)
+                return false;
+    return true;
+}
+
+/* One connection from each node to an earlier one is enough: the mesh has to form by itself. */
+static void mend(struct sim *sim) {
+    memset(sim->cut, 0, sizeof sim->cut);
+    settle(sim);
+    for (int i = 0; i < sim->count; i++)
+        if (!sim->nodes[i].member)
+            sim_boot(sim, i);
+    for (int round = 0; round < ROUNDS && !all_connected(sim); round++) {
+        for (int i = 1; i < sim->count; i++) {
+            int to = (int)sim_random(sim, (uint32_t)i);
+            if (sim_are_down(sim, i, to))
+                sim_connect(sim, i, to);
+            for (uint32_t steps = sim_random(sim, 50); steps > 0; steps--)
+                sim_step(sim);
+        }
+        settle(sim);
+    }
+}
+
+#define expect(sim, condition)                                                                   \
+    do {                                                                                         \
+        if (!(condition))                                                                        \
+            fail_msg("seed %llu: %s", (unsigned long long)(sim)->seed, #condition);              \
+    } while (0)
+
+static char *sorted_names(struct sim_node *node) {
+    char *text = calloc(1, 4096);
+    for (int64_t i = 0; i < 4; i++) {
+        hm_build *build = hm_build_new();
+        hm_put_format(build, "{name, ~i}", i);
+        hm_pid pid = global_member_whereis(node->member, hm_build_term(build));
+        hm_build_free(build);
+        size_t used = strlen(text);
+        snprintf(text + used, 4096 - used, "%d: %s.%u.%u; ", (int)i, pid.node ? hm_node_name_text(pid.node) : "-",
+                 pid.id, pid.creation);
+        if (pid.node)
+            expect(node->sim, sim_alive(node->sim, pid));
+    }
+    return text;
+}
+
+static void check(struct sim *sim) {
+    size_t others = (size_t)sim->count - 1;
+    char *first = sorted_names(&sim->nodes[0]);
+    expect(sim, all_connected(sim));
+    for (int i = 0; i < sim->count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        struct global_counts counts = global_member_count(node->member);
+        char *names = sorted_names(node);
+        if (strcmp(first, names) != 0)
+            print_error("0: %s\n%d: %s\n", first, i, names);
+        expect(sim, strcmp(first, names) == 0);
+        free(names);
+        expect(sim, counts.known == others);
+        expect(sim, counts.synced == others);
+        expect(sim, counts.sessions == 0);
+        expect(sim, counts.holders == 0);
+        expect(sim, !counts.busy);
+        expect(sim, node->asked == node->answered);
+    }
+    free(first);
+}
+
+static uint64_t run(uint64_t seed, int count, unsigned events) {
+    struct sim *sim = sim_new(seed, count);
+    while (events > 0) {
+        uint32_t next = sim_random(sim, 100);
+        if (next < 4) {
+            disturb(sim);
+            events--;
+        } else if (next < 7) {
+            do_something(sim);
+        } else if (!sim_step(sim)) {
+            disturb(sim);
+            events--;
+        }
+    }
+    mend(sim);
+    check(sim);
+    /* and it still works */
+    sim_ask(&sim->nodes[0], "{'$hm_register', true, {name, 0}, ~p, ~t}", user(&sim->nodes[0], 0),
+            global_method_term(GLOBAL_RANDOM_EXIT));
+    settle(sim);
+    check(sim);
+    uint64_t steps = sim->steps;
+    sim_free(sim);
+    return steps;
+}
+
+static void search(int count, unsigned events, uint64_t seeds) {
+    uint64_t first = number("GLOBAL_SIM_FIRST", 1), steps = 0;
+    seeds = number("GLOBAL_SIM_SEEDS", seeds);
+    for (uint64_t seed = first; seed < first + seeds; seed++)
+        steps += run(seed, count, events);
+    print_message("%d members: %llu runs, %llu steps\n", count, (unsigned long long)seeds, (unsigned long long)steps);
+}
+
+static void test_two_members_join(void **state) {
+    search(2, 0, 20);
+}
+
+static void test_two_members_in_trouble(void **state) {
+    search(2, 20, 300);
+}
+
+static void test_three_members_in_trouble(void **state) {
+    search(3, 40, 300);
+}
+
+static void test_six_members_in_trouble(void **state) {
+    search(6, 80, 60);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_members_join),
+        cmocka_unit_test(test_two_members_in_trouble),
+        cmocka_unit_test(test_three_members_in_trouble),
+        cmocka_unit_test(test_six_members_in_trouble),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
