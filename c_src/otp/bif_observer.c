@@ -397,6 +397,7 @@ static enum mfa_outcome bif_socket_info(struct mfa_call *call) {
 
 int bif_observer_export(struct hm_node *node) {
     static const struct mfa_row ROWS[] = {
+        {"erlang", "ports", 0, bif_nothing, NULL},
         {"observer_backend", "etop_collect", 1, bif_etop_collect, NULL},
         {"observer_backend", "fetch_stats", 2, bif_fetch_stats, NULL},
         {"observer_backend", "get_port_list", 0, bif_nothing, NULL},

@@ -197,6 +197,7 @@ static void what_is_not_here_is_empty(void **state) {
                "get_table_list", "[mnesia, []]");
     rpc_expect(fixture, "error", "function_clause", "observer_backend", "get_table_list", "[what, []]");
     rpc_expect(fixture, "return", "[]", "observer_backend", "get_port_list", "[]");
+    rpc_expect(fixture, "return", "[]", "erlang", "ports", "[]");
     rpc_expect(fixture, "return", "[]", "observer_backend", "get_socket_list", "[]");
     rpc_spawn(fixture, true, "observer_backend", "socket_info", "[]");
     uint64_t most;
