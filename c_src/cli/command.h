@@ -17,6 +17,7 @@ enum exit_code {
     EXIT_COOKIE = 4,        /* the cookies differ, or ours cannot be read */
     EXIT_NOPROC = 5,        /* the node is there, the process is not */
     EXIT_TIMEOUT = 6,
+    EXIT_RAISED = 7, /* what was called or spawned there raised an error, threw, or ended with another reason than normal */
 };
 
 struct example {

@@ -188,23 +188,27 @@ const struct option option_table[] = {
     /* ---- terms ---- */
     {"timeout", "MS", KIND_NUMBER, GROUP_TERMS, IN_TOOLS | IN_NAMES | IN_CHAT, FIELD(timeout_ms),
      .fallback = "5000", .min = 1, .max = 86400000,
-     .help = "Milliseconds to wait for the connection and the answer together."},
+     .help = "Milliseconds to wait for the connection and the answer together. rpc and spawn wait for the "
+             "answer as long as it takes, unless this is given."},
     {"erlang", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS, FIELD(erlang),
      .help = "TERM is written in Erlang, and the answer is printed in Erlang."},
     {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS, FIELD(elixir),
      .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
              "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
-    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES, FIELD(json),
+    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN,
+     FIELD(json),
      .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
              "objects."},
+    {"detach", NULL, KIND_FLAG, GROUP_TERMS, IN_SPAWN, FIELD(detach),
+     .help = "Do not wait for the end of the process: print its pid. What it prints goes to its own node."},
     {"quiet", NULL, KIND_FLAG, GROUP_TERMS, IN_NAMES, FIELD(quiet),
      .help = "Print node names only, one on each line."},
 
     /* ---- output ---- */
     {"log-level", "LEVEL", KIND_CHOICE, GROUP_OUTPUT, IN_NODES, FIELD(log_level), .fallback = "info",
      .choices = "error|warn|info|debug",
-     .help = "How much is logged on standard error. Commands other than start log nothing unless this is "
-             "given."},
+     .help = "How much is logged on standard error. Commands other than start log nothing of their own "
+             "unless this is given."},
     {"hints", NULL, KIND_FLAG, GROUP_OUTPUT, IN_START, FIELD(hints),
      .help = "Say what to type in another terminal to talk to this node, also when standard output is no "
              "terminal."},

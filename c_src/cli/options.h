@@ -25,7 +25,9 @@ enum command_bit {
     IN_SEND = 1 << 4,
     IN_NAMES = 1 << 5,
     IN_CHAT = 1 << 6,
-    IN_TERMS = IN_CALL | IN_CAST | IN_SEND,
+    IN_RPC = 1 << 7,
+    IN_SPAWN = 1 << 8,
+    IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
     IN_TOOLS = IN_PING | IN_TERMS,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT,
     IN_ALL = IN_NODES | IN_NAMES,
@@ -114,7 +116,7 @@ struct settings {
     char *server, *nick;
 
     uint64_t timeout_ms;
-    bool elixir, erlang, json, quiet;
+    bool elixir, erlang, json, quiet, detach;
 
     uint64_t log_level; /* enum hm_log_level */
     bool hints;

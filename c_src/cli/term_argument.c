@@ -60,7 +60,9 @@ int term_argument_read(hm_build *build, const char *text, const struct settings 
     return show_place(text, erlang, "Erlang", why, capacity);
 }
 
-int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity) {
+/* may_be_alias: a capital letter makes it a module of Elixir. what: for the complaint. */
+static int read_name(char *name, size_t capacity, const char *text, bool may_be_alias, const char *what, char *why,
+                     size_t why_capacity) {
     size_t size = strlen(text);
     bool literal = false;
     const char *prefix = "";
@@ -75,7 +77,7 @@ int name_argument_read(char *name, size_t capacity, const char *text, char *why,
         literal = true;
     }
     /* No Erlang atom begins with a capital unless it is quoted, so this is a module of Elixir. */
-    if (!literal && isupper((unsigned char)text[0]) && strncmp(text, "Elixir.", 7))
+    if (may_be_alias && !literal && isupper((unsigned char)text[0]) && strncmp(text, "Elixir.", 7))
         prefix = "Elixir.";
     size_t characters = strlen(prefix);
     for (size_t i = 0; i < size; i++)
@@ -83,7 +85,41 @@ int name_argument_read(char *name, size_t capacity, const char *text, char *why,
     int written = snprintf(name, capacity, "%s%.*s", prefix, (int)size, text);
     if (size == 0 || characters > 255 || written < 0 || (size_t)written >= capacity)
         return complain(HM_ENAME, why, why_capacity,
-                        "\"%.40s\" is no name of a process: a name is an atom of 1 to 255 characters", text);
+                        "\"%.40s\" is no name of a %s: a name is an atom of 1 to 255 characters", text, what);
+    return 0;
+}
+
+int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity) {
+    return read_name(name, capacity, text, true, "process", why, why_capacity);
+}
+
+int call_argument_read(struct call_argument *call, char **arguments, int count, const struct settings *settings,
+                       char *why, size_t capacity) {
+    struct settings language = *settings;
+    const char *module = arguments[0];
+    int error = read_name(call->module, sizeof call->module, module, true, "module", why, capacity);
+    if (!error)
+        error = read_name(call->function, sizeof call->function, arguments[1], false, "function", why, capacity);
+    if (error)
+        return error;
+    /* My.Module and :module are written by somebody who thinks in Elixir, where "text" is a binary. */
+    if (!settings->erlang && (module[0] == ':' || strncmp(call->module, "Elixir.", 7) == 0))
+        language.elixir = true;
+    const char *list = count > 2 ? arguments[2] : "[]";
+    error = term_argument_read(call->arguments, list, &language, &call->syntax, why, capacity);
+    if (error)
+        return error;
+    struct hm_list elements;
+    hm_term ignored;
+    long length = 0;
+    if (hm_list_begin(hm_build_term(call->arguments), &elements))
+        for (; hm_list_next(&elements, &ignored); length++)
+            continue;
+    else
+        length = -1;
+    if (length < 0 || length > 255 || !hm_list_end(&elements, NULL))
+        return complain(HM_EINVAL, why, capacity, "ARGS must be a list of at most 255 terms, as [1, two]: %.60s",
+                        list);
     return 0;
 }
 

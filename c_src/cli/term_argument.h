@@ -18,6 +18,18 @@ int term_argument_read(hm_build *build, const char *text, const struct settings 
  * HM_ENAME with why. */
 int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity);
 
+/* MODULE FUN [ARGS]: what to call. */
+struct call_argument {
+    char module[HM_ATOM_BYTES], function[HM_ATOM_BYTES];
+    hm_build *arguments; /* the caller's, empty before */
+    enum hm_syntax syntax;
+};
+
+/* A module as My.Module or :module makes the arguments Elixir, unless --erlang. HM_ENAME, HM_ESYNTAX or HM_EINVAL with
+ * why. */
+int call_argument_read(struct call_argument *call, char **arguments, int count, const struct settings *settings,
+                       char *why, size_t capacity);
+
 /* The other way, for messages: My.Module for 'Elixir.My.Module'. Borrows. */
 const char *name_shown(const char *name);
 

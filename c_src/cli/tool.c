@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "cli/log_lines.h"
 #include "cli/term_argument.h"
 
 int64_t tool_now_us(void) {
@@ -49,7 +50,24 @@ static int init_process(hm_process *self, void *argument) {
     return 0;
 }
 
-static const struct hm_server_class tool_class = {.module = "hermod_tool", .init = init_process};
+static enum hm_verdict on_info(hm_process *self, hm_term message) {
+    struct tool *tool = hm_data(self);
+    return tool->info && !tool->over ? tool->info(tool, message) : HM_UNKNOWN;
+}
+
+static const struct hm_server_class tool_class = {
+    .module = "hermod_tool", .init = init_process, .info = on_info};
+
+void tool_wait_as_long_as_it_takes(struct tool *tool) {
+    if (option_source(tool->settings, "timeout") == SOURCE_DEFAULT)
+        event_del(tool->deadline);
+}
+
+/* Without --log-level a tool says nothing of itself; but what remote processes log below it is seen nowhere else. */
+static void log_remote_events(void *arg, enum hm_log_level level, const char *id, const char *text) {
+    if (strcmp(id, "logger.remote") == 0)
+        log_lines_write(arg, level, id, text);
+}
 
 static void on_connected(void *arg, int error, const char *text) {
     struct tool *tool = arg;
@@ -151,7 +169,7 @@ static int run(struct tool *tool, const char *command) {
     setup.options.hidden = true;
     setup.options.no_listen = true;
     if (option_source(settings, "log-level") == SOURCE_DEFAULT)
-        setup.options.log = NULL;
+        setup.options.log = log_remote_events;
     if (!tool->target.host)
         setup.options.cookie = "none"; /* nobody is going to be asked for it */
     else if ((error = node_setup_cookie(&setup, settings, why, sizeof why)))
@@ -197,6 +215,8 @@ static int run_and_free(struct tool *tool, const char *command) {
     fflush(stdout);
     tool->over = true;
     hm_node_free(tool->node);
+    if (tool->closing)
+        tool->closing(tool);
     if (tool->deadline)
         event_free(tool->deadline);
     if (tool->base)

@@ -27,6 +27,10 @@ struct tool {
     int64_t begun_us, ends_us;
     const char *waiting_for; /* what --timeout is told about */
     void (*connected)(struct tool *tool);
+    /* For those that need more; set in connected, may be NULL: a message to tool->self; the node is freed, and the loop is
+     * about to be. */
+    enum hm_verdict (*info)(struct tool *tool, hm_term message);
+    void (*closing)(struct tool *tool);
     void *arg;
     int code;
     bool over;
@@ -37,6 +41,9 @@ int tool_run(const struct settings *settings, const char *command, const char *t
              void (*connected)(struct tool *tool), void *arg);
 /* The answer is there: code is the exit code. Later calls change nothing. */
 void tool_finish(struct tool *tool, int code);
+
+/* From now on --timeout counts only when somebody gave it: what is waited for may take any time. */
+void tool_wait_as_long_as_it_takes(struct tool *tool);
 
 /* For those that need no peer (names): a node that is started, then `ready`. */
 int tool_run_alone(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),

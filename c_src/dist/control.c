@@ -73,7 +73,8 @@ static const struct row rows[] = {
             {F_REF, F_FROM, F_LEADER, F_MFA, F_OPTIONS}},
     [30] = {"SPAWN_REQUEST_TT", CONTROL_SPAWN_REQUEST, true, FLAG_SPAWN,
             {F_REF, F_FROM, F_LEADER, F_MFA, F_OPTIONS, F_TOKEN}},
-    [31] = {"SPAWN_REPLY", CONTROL_SPAWN_REPLY, false, FLAG_SPAWN, {F_REF, F_TO, F_ID, F_RESULT}},
+    /* Who asks gets an answer, whatever flags it has: as from a BEAM. */
+    [31] = {"SPAWN_REPLY", CONTROL_SPAWN_REPLY, false, 0, {F_REF, F_TO, F_ID, F_RESULT}},
     [32] = {"SPAWN_REPLY_TT", CONTROL_SPAWN_REPLY, false, FLAG_SPAWN, {F_REF, F_TO, F_ID, F_RESULT, F_TOKEN}},
     [33] = {"ALIAS_SEND", CONTROL_SEND_ALIAS, true, FLAG_ALIAS, {F_FROM, F_REF}},
     [34] = {"ALIAS_SEND_TT", CONTROL_SEND_ALIAS, true, FLAG_ALIAS, {F_FROM, F_REF, F_TOKEN}},

@@ -130,18 +130,23 @@ static bool is_server(const hm_process *process) {
     return process->class == &gen_server_class && process->state;
 }
 
+/* Where it waits: in the loop of gen_server, or in what it was spawned to run. */
+static void put_current(const hm_process *process, bool location, hm_build *build) {
+    bool server = is_server(process);
+    hm_put_tuple(build, location ? 4 : 3);
+    hm_put_atom(build, server ? "gen_server" : process->initial_module);
+    hm_put_atom(build, server ? "loop" : process->initial_function);
+    hm_put_int64(build, server ? 7 : process->initial_arity);
+    if (location)
+        hm_put_nil(build);
+}
+
 static void put_current_function(const hm_process *process, hm_build *build) {
-    if (is_server(process))
-        hm_put_format(build, "{gen_server, loop, 7}");
-    else
-        hm_put_format(build, "{~a, receive, 2}", process->class->module);
+    put_current(process, false, build);
 }
 
 static void put_current_location(const hm_process *process, hm_build *build) {
-    if (is_server(process))
-        hm_put_format(build, "{gen_server, loop, 7, []}");
-    else
-        hm_put_format(build, "{~a, receive, 2, []}", process->class->module);
+    put_current(process, true, build);
 }
 
 static void put_current_stacktrace(const hm_process *process, hm_build *build) {

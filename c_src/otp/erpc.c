@@ -138,6 +138,15 @@ static enum hm_verdict receive(hm_process *self, hm_term message) {
 
 static const struct process_class spawned_class = {.module = "erpc", .receive = receive};
 
+/* What process_info shows: names that live as long as the node, so of a function that is here. */
+static void set_initial_call(hm_process *process, const struct spawn_request *request) {
+    const struct mfa_entry *entry =
+        mfa_find(process->node, request->module, request->function, (long)request->arity);
+    process->initial_module = entry ? mfa_entry_row(entry)->module : "erpc";
+    process->initial_function = entry ? mfa_entry_row(entry)->function : "execute_call";
+    process->initial_arity = entry ? (uint8_t)request->arity : 4;
+}
+
 int erpc_on_spawn(struct hm_node *node, const struct spawn_request *request, hm_pid *pid,
                   const char **refusal) {
     hm_process *process = NULL;
@@ -156,8 +165,7 @@ int erpc_on_spawn(struct hm_node *node, const struct spawn_request *request, hm_
     process->leader = request->leader;
     process->parent = request->from;
     process->on_behalf = request->peer == node->name ? NULL : request->peer;
-    process->initial_function = "execute_call";
-    process->initial_arity = 4;
+    set_initial_call(process, request);
     if ((error = process_deliver_term(process, hm_build_term(build), NULL)) != HM_OK) {
         process_abandon(process);
         goto done;

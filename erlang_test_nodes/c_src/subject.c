@@ -260,6 +260,112 @@ static enum hm_verdict spawn_subject(hm_process *self, const hm_from *from, hm_t
     return hm_reply(self, from, "{ok, ~p}", pid);
 }
 
+/* ---- functions and processes of other nodes ---- */
+
+static enum hm_verdict rpc_done(hm_process *self, void *arg, const struct hm_rpc_result *result) {
+    static const char *const KINDS[] = {"ok", "throw", "exit", "error", "signal", "failed"};
+    hm_from *from = arg;
+    switch (result->error) {
+    case HM_OK:
+    case HM_EEXIT: hm_reply(self, from, "{~a, ~t}", KINDS[result->kind], result->value); break;
+    case HM_ETIMEOUT: hm_reply(self, from, "{failed, timeout}"); break;
+    case HM_ENOCONNECTION: hm_reply(self, from, "{failed, noconnection}"); break;
+    default: hm_reply(self, from, "{failed, {hermod, ~i}}", (int64_t)result->error); break;
+    }
+    hm_from_free(from);
+    return HM_CONTINUE;
+}
+
+/* Node, M, F, A of a request; the strings are stored in room. */
+static bool get_mfa(hm_node *node, const hm_term parts[4], char room[3][HM_ATOM_BYTES], struct hm_rpc *call) {
+    size_t size;
+    for (int i = 0; i < 3; i++)
+        if (!hm_get_text(parts[i], room[i], HM_ATOM_BYTES, &size))
+            return false;
+    *call = (struct hm_rpc){
+        .node = hm_node_find(node, room[0]), .module = room[1], .function = room[2], .arguments = parts[3]};
+    return call->node != NULL;
+}
+
+static enum hm_verdict rpc_out(hm_process *self, const hm_from *from, const hm_term parts[4], int64_t ms) {
+    char room[3][HM_ATOM_BYTES];
+    struct hm_rpc call;
+    if (!get_mfa(hm_node_of(self), parts, room, &call))
+        return reply_badarg(self, from);
+    call.timeout_ms = ms;
+    hm_from *kept = hm_from_keep(from);
+    int error = kept ? hm_rpc_call(self, &call, rpc_done, kept) : HM_ENOMEM;
+    if (error) {
+        hm_from_free(kept);
+        return hm_reply(self, from, "{failed, {hermod, ~i}}", (int64_t)error);
+    }
+    return HM_CONTINUE;
+}
+
+static enum hm_verdict rpc_cast_out(hm_process *self, const hm_from *from, const hm_term parts[4]) {
+    char room[3][HM_ATOM_BYTES];
+    struct hm_rpc call;
+    if (!get_mfa(hm_node_of(self), parts, room, &call) || hm_rpc_cast(self, &call))
+        return reply_badarg(self, from);
+    return reply_ok(self, from);
+}
+
+static enum hm_verdict spawn_done(hm_process *self, void *arg, int error, hm_pid pid, hm_term reason) {
+    hm_from *from = arg;
+    if (error)
+        hm_reply(self, from, "{error, ~t}", reason);
+    else
+        hm_reply(self, from, "{ok, ~p}", pid);
+    hm_from_free(from);
+    return HM_CONTINUE;
+}
+
+static bool has_atom(hm_term term, const char *atom) {
+    struct hm_list list;
+    hm_term element;
+    if (hm_list_begin(term, &list))
+        while (hm_list_next(&list, &element))
+            if (hm_is_atom(element, atom))
+                return true;
+    return false;
+}
+
+static enum hm_verdict spawn_out(hm_process *self, const hm_from *from, const hm_term parts[4], hm_term options) {
+    char room[3][HM_ATOM_BYTES];
+    struct hm_rpc call;
+    if (!get_mfa(hm_node_of(self), parts, room, &call))
+        return reply_badarg(self, from);
+    struct hm_spawn what = {.node = call.node,
+                            .module = call.module,
+                            .function = call.function,
+                            .arguments = call.arguments,
+                            .link = has_atom(options, "link"),
+                            .monitor = has_atom(options, "monitor")};
+    hm_from *kept = hm_from_keep(from);
+    int error = kept ? hm_spawn(self, &what, spawn_done, kept, NULL) : HM_ENOMEM;
+    if (error) {
+        hm_from_free(kept);
+        return hm_reply(self, from, "{error, ~i}", (int64_t)error);
+    }
+    return HM_CONTINUE;
+}
+
+static enum hm_verdict on_remote_call(hm_process *self, hm_term request, const hm_from *from) {
+    hm_term parts[4], options, name;
+    char text[HM_ATOM_BYTES];
+    size_t size;
+    int64_t ms;
+    if (hm_match(request, "{rpc, ~t, ~t, ~t, ~t, ~i}", &parts[0], &parts[1], &parts[2], &parts[3], &ms))
+        return rpc_out(self, from, parts, ms);
+    if (hm_match(request, "{rpc_cast, ~t, ~t, ~t, ~t}", &parts[0], &parts[1], &parts[2], &parts[3]))
+        return rpc_cast_out(self, from, parts);
+    if (hm_match(request, "{spawn_on, ~t, ~t, ~t, ~t, ~t}", &parts[0], &parts[1], &parts[2], &parts[3], &options))
+        return spawn_out(self, from, parts, options);
+    if (hm_match(request, "{tasks, ~t}", &name) && hm_get_text(name, text, sizeof text, &size))
+        return hm_task_supervisor_start(hm_node_of(self), text, 0) ? reply_badarg(self, from) : reply_ok(self, from);
+    return HM_UNKNOWN;
+}
+
 static enum hm_verdict reply_binary(hm_process *self, const hm_from *from, uint64_t size) {
     void *bytes = malloc(size ? size : 1);
     if (!bytes)
@@ -522,5 +628,8 @@ HM_API hm_load_function hermod_load;
 
 int hermod_load(hm_node *node, const char *argument) {
     struct hm_start start = {.name = *argument ? argument : "subject"};
+    int error = callable_export(node);
+    if (error && error != HM_ETAKEN) /* loaded twice, under two names */
+        return error;
     return hm_server_start(node, &subject_class, &start, NULL, NULL);
 }

@@ -295,6 +295,8 @@ process_of_another_kind(C) ->
         {proc_lib, init_p, 5} = rpc:call(N, proc_lib, translate_initial_call, [Pid]),
         Info = rpc:call(N, erlang, process_info, [Pid, process_items()]),
         true = see_process(Info),
+        ?assertEqual({observer_backend, fetch_stats, 2}, proplists:get_value(initial_call, Info)),
+        {observer_backend, _, 2} = proplists:get_value(current_function, Info),
         %% A BEAM's takes the request for a reason to end.
         {badrpc, {'EXIT', {Why, {sys, get_status, [Pid, 200]}}}} = rpc:call(N, sys, get_status, [Pid, 200]),
         ?assert(lists:member(Why, [timeout, normal])),

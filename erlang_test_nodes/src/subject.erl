@@ -112,6 +112,16 @@ handle_call({connect, Node}, From, S) ->
     {noreply, S};
 handle_call({pg, Scope, What}, _, S) -> {reply, pg(Scope, What), S};
 handle_call(group_leader, _, S) -> {reply, group_leader(), S};
+handle_call({rpc, N, M, F, A, Ms}, From, S) ->
+    spawn(fun() -> gen_server:reply(From, erpc_outcome(N, M, F, A, Ms)) end),
+    {noreply, S};
+handle_call({rpc_cast, N, M, F, A}, _, S) -> {reply, erpc:cast(N, M, F, A), S};
+handle_call({spawn_on, N, M, F, A, Opts}, From, S) ->
+    put({spawning, spawn_request(N, M, F, A, Opts)}, From),
+    {noreply, S};
+handle_call({tasks, Name}, _, S) ->
+    {ok, _} = 'Elixir.Task.Supervisor':start_link([{name, Name}]),
+    {reply, ok, S};
 handle_call({report, Pid}, _, S) -> put(report, Pid), {reply, ok, S};
 handle_call(events, _, S) -> {reply, lists:reverse(get(events)), S};
 handle_call(clear, _, S) -> put(events, []), {reply, ok, S}.
@@ -120,6 +130,9 @@ handle_cast({crash, Reason}, _) -> exit(Reason);
 handle_cast({stop, Reason}, S) -> {stop, Reason, S};
 handle_cast(T, S) -> event({cast, T}), {noreply, S}.
 
+handle_info({spawn_reply, Req, Result, What}, S) ->
+    gen_server:reply(erase({spawning, Req}), {Result, What}),
+    {noreply, S};
 handle_info({'$delayed', From, T}, S) -> gen_server:reply(From, T), {noreply, S};
 handle_info(T, S) -> event({info, T}), {noreply, S}.
 

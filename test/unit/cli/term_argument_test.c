@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,56 @@ static void names(void **state) {
     assert_string_equal(name_shown("x"), "x");
 }
 
+static int read_call(struct call_argument *call, int flags, const char *module, const char *function, const char *list,
+                     char *why) {
+    struct settings settings = {.erlang = flags & ERLANG, .elixir = flags & ELIXIR};
+    char room[3][40], *arguments[] = {room[0], room[1], room[2]};
+    snprintf(room[0], sizeof room[0], "%s", module);
+    snprintf(room[1], sizeof room[1], "%s", function);
+    snprintf(room[2], sizeof room[2], "%s", list ? list : "");
+    hm_build_reset(call->arguments);
+    return call_argument_read(call, arguments, list ? 3 : 2, &settings, why, WHY_BYTES);
+}
+
+static void calls(int flags, const char *module, const char *function, const char *list, enum hm_syntax syntax, const char *printed) {
+    struct call_argument call = {.arguments = hm_build_new()};
+    char why[WHY_BYTES] = "", *text;
+    assert_int_equal(read_call(&call, flags, module, function, list, why), 0);
+    assert_int_equal(call.syntax, syntax);
+    assert_int_equal(hm_term_print(hm_build_term(call.arguments), HM_SYNTAX_ERLANG, 0, &text), 0);
+    assert_string_equal(text, printed);
+    free(text);
+    hm_build_free(call.arguments);
+}
+
+/* Who writes the module as Elixir does means a binary by "text". */
+static void the_module_tells_the_language(void **state) {
+    (void)state;
+    calls(0, "io", "format", "[\"x\"]", HM_SYNTAX_ERLANG, "[\"x\"]");
+    calls(0, "IO", "puts", "[\"x\"]", HM_SYNTAX_ELIXIR, "[<<\"x\">>]");
+    calls(0, ":io", ":format", "[\"x\"]", HM_SYNTAX_ELIXIR, "[<<\"x\">>]");
+    calls(ERLANG, "IO", "puts", "[\"x\"]", HM_SYNTAX_ERLANG, "[\"x\"]");
+    calls(ELIXIR, "io", "format", "[\"x\"]", HM_SYNTAX_ELIXIR, "[<<\"x\">>]");
+    calls(0, "io", "nl", NULL, HM_SYNTAX_ERLANG, "[]");
+    calls(0, "'Elixir.IO'", "puts", "[]", HM_SYNTAX_ELIXIR, "[]");
+}
+
+static void arguments_are_a_list(void **state) {
+    static const char *const LISTS[] = {"x", "{1}", "[1 | 2]", "<<\"x\">>"};
+    struct call_argument call = {.arguments = hm_build_new()};
+    char why[WHY_BYTES];
+    (void)state;
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        assert_int_equal(read_call(&call, 0, "m", "f", LISTS[i], why), HM_EINVAL);
+        assert_non_null(strstr(why, "ARGS must be a list"));
+    }
+    assert_int_equal(read_call(&call, 0, "m", "", NULL, why), HM_ENAME);
+    assert_non_null(strstr(why, "no name of a function"));
+    assert_int_equal(read_call(&call, 0, "", "f", NULL, why), HM_ENAME);
+    assert_int_equal(read_call(&call, 0, "m", "f", "[", why), HM_ESYNTAX);
+    hm_build_free(call.arguments);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_language_of_a_term),
@@ -120,6 +171,8 @@ int main(void) {
         cmocka_unit_test(a_long_term_is_cut_around_the_mistake),
         cmocka_unit_test(terms_that_are_no_ascii_are_not_drawn),
         cmocka_unit_test(names),
+        cmocka_unit_test(the_module_tells_the_language),
+        cmocka_unit_test(arguments_are_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -308,6 +308,9 @@ static void picks_forms_by_flags(void **state) {
 
     c = (struct control){.kind = CONTROL_SPAWN_REPLY, .to = f->there, .ref = f->ref};
     assert_int_equal(encode(&c, FLAG_SPAWN, &out), HM_EINVAL);
+    c.result = (hm_term){(const unsigned char *)"w\6badopt", 8};
+    assert_int_equal(encode(&c, 0, &out), 0); /* a peer that asks without the flag is answered, as by a BEAM */
+    assert_int_equal(out.at[3], 31);
     /* '' is nobody's name, yet its monitor wants its answer. */
     c = (struct control){.kind = CONTROL_DOWN, .name = bytes_of("", 0), .to = f->there, .ref = f->ref};
     assert_int_equal(encode(&c, FLAGS_OFFERED, &out), 0);

@@ -142,6 +142,10 @@ static hm_pid start_stats(struct fixture *fixture) {
                              &active[i], &total[i]));
     assert_true(active[0] <= active[1] && active[1] <= total[1] && total[0] < total[1]);
     assert_true(hm_is_alive(fixture->node, pid));
+    const hm_process *process = process_lookup(fixture->node, pid); /* as process_info shows it */
+    assert_string_equal(process->initial_module, "observer_backend");
+    assert_string_equal(process->initial_function, "fetch_stats");
+    assert_int_equal(process->initial_arity, 2);
     return pid;
 }
 
