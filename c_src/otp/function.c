@@ -23,6 +23,7 @@ struct function {
 struct hm_pending {
     struct mfa_later *later;
     hm_pending_ended *ended;
+    hm_pending_message *message;
     void *arg;
 };
 
@@ -204,6 +205,16 @@ static void on_ended(struct mfa_later *later, void *arg) {
         pending->ended(pending, pending->arg);
 }
 
+static bool on_message(struct mfa_later *later, void *arg, hm_term message) {
+    hm_pending *pending = arg;
+    (void)later;
+    return pending->message && pending->message(pending, pending->arg, message);
+}
+
+void hm_on_message(hm_pending *pending, hm_pending_message *message) {
+    pending->message = message;
+}
+
 hm_pending *hm_function_later(struct hm_function_call *call, hm_pending_ended *ended, void *arg) {
     struct running *running = call->reserved;
     hm_pending *pending = running->call && !running->pending ? calloc(1, sizeof *pending) : NULL;
@@ -212,7 +223,7 @@ hm_pending *hm_function_later(struct hm_function_call *call, hm_pending_ended *e
         return NULL;
     }
     *pending = (hm_pending){.ended = ended, .arg = arg};
-    pending->later = mfa_later(running->call, &(struct mfa_wait){.ended = on_ended, .arg = pending});
+    pending->later = mfa_later(running->call, &(struct mfa_wait){on_message, on_ended, pending});
     if (!pending->later) {
         free(pending);
         return NULL;

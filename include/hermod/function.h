@@ -76,6 +76,10 @@ typedef void hm_pending_ended(hm_pending *pending, void *arg);
  * `ended` (may be NULL) or after it, when it only frees. NULL without memory (or when the caller cannot wait): return HM_ERROR, the reason is
  * in result. A caller that gave up meanwhile does not end the process. */
 HM_API hm_pending *hm_function_later(struct hm_function_call *call, hm_pending_ended *ended, void *arg);
+/* What the process of the call gets while it waits: messages, 'DOWN's of its monitors, timers (hm_send_after with call->self). true: it was for this
+ * call; else nobody sees it. It may call hm_finish. */
+typedef bool hm_pending_message(hm_pending *pending, void *arg, hm_term message);
+HM_API void hm_on_message(hm_pending *pending, hm_pending_message *message);
 /* Takes pending, copies the term (size 0: the atom ok). outcome: all but HM_LATER. */
 HM_API void hm_finish(hm_pending *pending, enum hm_outcome outcome, hm_term result);
 /* The same with a pattern as for hm_put_format. */

@@ -59,6 +59,28 @@ static enum hm_outcome later(struct hm_function_call *call) {
     return seen->pending ? HM_LATER : HM_ERROR;
 }
 
+static bool on_message(hm_pending *pending, void *arg, hm_term message) {
+    struct seen *seen = arg;
+    hm_term what;
+    if (!hm_match(message, "{go, ~t}", &what))
+        return false;
+    seen->pending = NULL;
+    hm_finish(pending, HM_VALUE, what);
+    return true;
+}
+
+/* Waits for a timer, or a message that comes before it. */
+static enum hm_outcome patient(struct hm_function_call *call) {
+    struct seen *seen = call->argument;
+    seen->pending = hm_function_later(call, on_ended, seen);
+    hm_on_message(seen->pending, on_message);
+    hm_build *build = hm_build_new();
+    hm_put_format(build, "{go, timer}");
+    assert_int_equal(hm_send_after(call->self, 0, hm_build_term(build), NULL), HM_OK);
+    hm_build_free(build);
+    return HM_LATER;
+}
+
 static enum hm_outcome hasty(struct hm_function_call *call) {
     hm_pending *pending = hm_function_later(call, NULL, NULL);
     assert_non_null(pending);
@@ -74,7 +96,7 @@ static struct seen *export(struct fixture *fixture) {
         {"m", "add", 2, add, seen, false},     {"m", "slow_add", 2, add, seen, true}, {"m", "raise", 2, raise, seen, false},
         {"m", "slow_raise", 2, raise, seen, true}, {"m", "silent", 0, silent, seen, false}, {"m", "slow_silent", 0, silent, seen, true},
         {"m", "broken", 0, broken, seen, false}, {"m", "slow_broken", 0, broken, seen, true}, {"m", "liar", 0, liar, seen, false},
-        {"m", "slow_later", 0, later, seen, true}, {"m", "later", 0, later, seen, false}, {"m", "hasty", 0, hasty, seen, false},
+        {"m", "slow_later", 0, later, seen, true}, {"m", "later", 0, later, seen, false}, {"m", "patient", 0, patient, seen, false}, {"m", "hasty", 0, hasty, seen, false},
     };
     assert_int_equal(hm_export(fixture->node, functions, sizeof functions / sizeof *functions), HM_OK);
     return seen;
@@ -165,6 +187,11 @@ static void outcomes_later(void **state) {
     hm_finish(seen->pending, HM_VALUE, (hm_term){0});
     expect_down(fixture, "{r,return,ok}");
     expect_call(fixture, "[r, m, hasty, []]", "{r,return,soon}");
+    expect_call(fixture, "[r, m, patient, []]", "{r,return,timer}");
+    pid = spawn(fixture, "[r, m, patient, []]");
+    hm_sendf(fixture->probe.process, hm_to_pid(pid), "stray");
+    hm_sendf(fixture->probe.process, hm_to_pid(pid), "{go, first}");
+    expect_down(fixture, "{r,return,first}");
     assert_int_equal(seen->ended, 0);
 }
 
