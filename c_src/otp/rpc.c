@@ -226,11 +226,14 @@ static int ask_rex(struct rpc *rpc, hm_term request) {
     return hm_call(rpc->process, hm_to_name("rex", rpc->node), request, left, on_rex, rpc);
 }
 
+static bool has_known_flags(const struct hm_node *node, const hm_node_name *name) {
+    struct peer *peer = name && name != node->name ? peers_find(node, name) : NULL;
+    return !name || name == node->name || (peer && peer_is_up(peer));
+}
+
 /* The flags of a peer that is connected are known at once; else the request is kept until they are. */
 static int keep_request(struct rpc *rpc, const struct hm_rpc *call, bool *up) {
-    struct hm_node *node = rpc->process->node;
-    struct peer *peer = call->node && call->node != node->name ? peers_find(node, call->node) : NULL;
-    *up = !call->node || call->node == node->name || (peer && peer_is_up(peer));
+    *up = has_known_flags(rpc->process->node, call->node);
     if (*up)
         return HM_OK;
     hm_build *build = hm_build_new();
@@ -322,34 +325,72 @@ int hm_rpc_call(hm_process *self, const struct hm_rpc *call, hm_rpc_done *done, 
     return error;
 }
 
-static int cast_rex(hm_process *self, const struct hm_rpc *call) {
-    hm_build *build = hm_build_new();
-    if (!build)
-        return HM_ENOMEM;
-    put_rex_request(build, self, call, "cast");
-    int error = hm_build_error(build);
-    if (error == HM_OK)
-        error = hm_cast(self, hm_to_name("rex", call->node), hm_build_term(build));
-    hm_build_free(build);
-    return error;
+/* ---- casts ---- */
+
+/* A cast to a peer that is not connected: what to send to its rex, should it turn out that it cannot spawn. */
+struct late_cast {
+    hm_process *process;
+    const hm_node_name *node;
+    struct block *request;
+};
+
+static int cast_rex(hm_process *self, const hm_node_name *node, hm_term request) {
+    return hm_cast(self, hm_to_name("rex", node), request);
+}
+
+static void on_cast_answer(void *arg, int error, hm_pid pid, hm_term reason) {
+    struct late_cast *cast = arg;
+    (void)pid;
+    (void)reason;
+    if (error == HM_EFLAGS)
+        cast_rex(cast->process, cast->node, (hm_term){cast->request->at, cast->request->size});
+    block_release(cast->request);
+    free(cast);
+}
+
+static struct late_cast *late_cast_new(hm_process *self, const hm_node_name *node, hm_term request) {
+    struct late_cast *cast = malloc(sizeof *cast);
+    if (!cast)
+        return NULL;
+    *cast = (struct late_cast){self, node, block_copy(bytes_of(request.bytes, request.size))};
+    if (!cast->request) {
+        free(cast);
+        return NULL;
+    }
+    return cast;
 }
 
 int hm_rpc_cast(hm_process *self, const struct hm_rpc *call) {
     if (hm_list_length(call->arguments) < 0)
         return HM_EINVAL;
-    hm_build *arguments = hm_build_new();
-    if (!arguments)
-        return HM_ENOMEM;
+    struct late_cast *late = NULL;
+    hm_build *arguments = hm_build_new(), *for_rex = hm_build_new();
+    int error = HM_ENOMEM;
+    if (!arguments || !for_rex)
+        goto done;
     put_arguments(arguments, call, NULL);
+    put_rex_request(for_rex, self, call, "cast");
+    if ((error = hm_build_error(arguments)) != HM_OK || (error = hm_build_error(for_rex)) != HM_OK)
+        goto done;
+    if (!has_known_flags(self->node, call->node) && !(late = late_cast_new(self, call->node, hm_build_term(for_rex)))) {
+        error = HM_ENOMEM;
+        goto done;
+    }
     hm_ref ref;
     struct spawn_out_request request = {.node = call->node,
                                         .module = "erpc",
                                         .function = "execute_cast",
                                         .arguments = hm_build_term(arguments),
-                                        .leader = leader_of(self, call)};
-    int error = hm_build_error(arguments);
-    if (error == HM_OK && (error = spawn_out_start(self, &request, &ref)) == HM_EFLAGS)
-        error = cast_rex(self, call);
+                                        .leader = leader_of(self, call),
+                                        .on_answer = late ? on_cast_answer : NULL,
+                                        .arg = late};
+    error = spawn_out_start(self, &request, &ref);
+    if (error != HM_OK && late)
+        on_cast_answer(late, error == HM_EFLAGS ? HM_OK : error, HM_NO_PID, (hm_term){0});
+    if (error == HM_EFLAGS)
+        error = cast_rex(self, call->node, hm_build_term(for_rex));
+done:
     hm_build_free(arguments);
+    hm_build_free(for_rex);
     return error;
 }

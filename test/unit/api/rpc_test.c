@@ -293,6 +293,22 @@ static void casts_run(void **state) {
     hm_build_free(nil);
 }
 
+static void casts_run_through_rex(void **state) {
+    struct rig *rig = *state;
+    hm_build *nil = list("[]");
+    struct hm_rpc what = HM_RPC(rig->callee_name, "m", "wait", hm_build_term(nil), 0);
+    rig->callee->dist.flags &= ~FLAG_SPAWN;
+    for (int connected = 0; connected < 2; connected++) {
+        assert_int_equal(hm_rpc_cast(rig->caller, &what), HM_OK);
+        while (!rig->later)
+            run_once(rig);
+        mfa_finish(rig->later, MFA_VALUE, ATOM_TERM("done"));
+        rig->later = NULL;
+    }
+    assert_int_equal(rig->waits, 2);
+    hm_build_free(nil);
+}
+
 /* ---- spawn ---- */
 
 static enum hm_verdict on_spawned(hm_process *self, void *arg, int error, hm_pid pid, hm_term reason) {
@@ -376,6 +392,7 @@ int main(void) {
         TEST(the_caller_may_end_first),
         TEST(a_peer_that_cannot_spawn_is_asked_through_rex),
         TEST(casts_run),
+        TEST(casts_run_through_rex),
         TEST(peers_spawn),
         TEST(this_node_spawns),
         TEST(the_end_of_the_caller_ends_what_is_linked),
