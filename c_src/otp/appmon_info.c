@@ -203,8 +203,10 @@ static int64_t read_interval(hm_term options) {
 
 static void add_task(hm_process *self, struct appmon *appmon, bool is_app, hm_term aux, hm_pid from,
                      hm_term options) {
-    if (appmon->task_count >= TASKS_MAX)
+    if (appmon->task_count >= TASKS_MAX) {
+        hm_log(self, HM_LOG_WARN, "appmon.limit", "%u applications are watched already; one more is not", TASKS_MAX);
         return;
+    }
     struct task *task = calloc(1, sizeof *task);
     if (!task || hm_term_copy(aux, &task->aux) != HM_OK) {
         free(task);
@@ -240,8 +242,11 @@ static int add_client(hm_process *self, struct appmon *appmon, hm_pid client) {
     for (unsigned i = 0; i < appmon->client_count; i++)
         if (hm_pid_equal(appmon->clients[i], client))
             return HM_OK;
-    if (appmon->client_count == CLIENTS_MAX)
+    if (appmon->client_count == CLIENTS_MAX) {
+        hm_log(self, HM_LOG_WARN, "appmon.limit", "%u observers watch applications already; one more may not",
+               CLIENTS_MAX);
         return HM_ELIMIT;
+    }
     int error = hm_link(self, client);
     if (error == HM_OK)
         appmon->clients[appmon->client_count++] = client;

@@ -141,20 +141,15 @@ static void somebody_else_may_have_the_name(void **state) {
     assert_true(hm_match(rpc_outcome(fixture, "return"), "{error, _}"));
 }
 
-static void the_application_is_told(void **state) {
+static void there_is_an_end_to_clients(void **state) {
     struct fixture *fixture = *state;
-    rpc_expect(fixture, "return", "[{hermod,\"" APPMON_DESCRIPTION "\",\"" HM_VERSION "\"}]", "application",
-               "which_applications", "[]");
-    rpc_expect(fixture, "return", "[{hermod,\"" APPMON_DESCRIPTION "\",\"" HM_VERSION "\"}]", "application",
-               "which_applications", "[5000]");
-    rpc_expect(fixture, "return", "{ok,hermod}", "application", "get_application", "[rex]");
-    rpc_expect(fixture, "return", "{ok,hermod}", "application", "get_application", "[hermod_sup]");
-    rpc_expect(fixture, "return", "undefined", "application", "get_application", "[~p]",
-               fixture->probe.process->pid);
-    rpc_expect(fixture, "return", "undefined", "application", "get_application", "[nobody]");
-    rpc_expect(fixture, "return", "{ok,\"" HM_VERSION "\"}", "application", "get_key", "[hermod, vsn]");
-    rpc_expect(fixture, "return", "undefined", "application", "get_key", "[kernel, vsn]");
-    rpc_expect(fixture, "return", "undefined", "application", "get_key", "[hermod, modules]");
+    hm_pid self = self_of(fixture);
+    start_for(fixture, self, self);
+    for (int i = 1; i < 64; i++)
+        start_for(fixture, self, start_idle(fixture));
+    rpc_spawn(fixture, true, "appmon_info", "start_link2", "[~p, ~p, []]", self, start_idle(fixture));
+    assert_true(hm_match(rpc_outcome(fixture, "return"), "{error, _}"));
+    assert_non_null(strstr(fixture->log, "appmon.limit"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -169,7 +164,7 @@ int main(void) {
         TEST(it_ends_with_its_last_client),
         TEST(it_ends_with_its_starter),
         TEST(somebody_else_may_have_the_name),
-        TEST(the_application_is_told),
+        TEST(there_is_an_end_to_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
