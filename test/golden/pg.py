@@ -2,7 +2,7 @@
 """Records what the scope of pg on a real node says to a peer: test/golden/pg.py DIRECTORY
 
 Plays a peer that has the scope `pg', as frames.py does. Every message becomes pg_NAME.bin, the bare term. ERL as for
-frames.py.
+frames.py; PG_VERSION=1 makes the peer announce that version, which OTP 29 then speaks.
 """
 import os, socket, struct, subprocess, sys, time
 
