@@ -13,6 +13,7 @@
 #include <hermod/rpc.h>
 
 #include "callable.h"
+#include "device.h"
 #include "subject_pg.h"
 
 struct event {
@@ -629,7 +630,9 @@ HM_API hm_load_function hermod_load;
 int hermod_load(hm_node *node, const char *argument) {
     struct hm_start start = {.name = *argument ? argument : "subject"};
     int error = callable_export(node);
-    if (error && error != HM_ETAKEN) /* loaded twice, under two names */
+    if (!error || error == HM_ETAKEN) /* loaded twice, under two names */
+        error = device_server_start(node);
+    if (error && error != HM_ETAKEN)
         return error;
     return hm_server_start(node, &subject_class, &start, NULL, NULL);
 }

@@ -54,6 +54,7 @@
 
 start() ->
     {ok, _} = gen_server:start({local, subject}, ?MODULE, [], []),
+    ok = device:start(),
     [spawn(fun() -> dial(list_to_atom(N)) end) || N <- string:tokens(os:getenv("TEST_CONNECT", ""), " ")],
     ok.
 

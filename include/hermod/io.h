@@ -71,8 +71,8 @@ struct hm_io_device {
  * device for the call; arg lives until ended. Errors as hm_server_start. */
 HM_API int hm_io_server_start(hm_node *node, const struct hm_io_device *device, const struct hm_start *start,
                               hm_io_server **server, hm_pid *pid);
-/* Input that was asked for; may be called from any callback of the loop, not inside those of the device. Bytes that
- * are no UTF-8 are taken for Latin-1. HM_ELIMIT: max_input bytes wait already, and these were not taken; HM_ENOMEM. */
+/* Input that was asked for. These three may be called from any callback of the loop, also from inside input(true) and
+ * output: what follows from them happens later. Bytes that are no UTF-8 are taken for Latin-1. HM_ELIMIT: max_input bytes wait already, and these were not taken; HM_ENOMEM. */
 HM_API int hm_io_input(hm_io_server *server, const void *bytes, size_t size);
 /* The end of the input, which the first that waits gets to know (after what was left); the next asks again. */
 HM_API void hm_io_eof(hm_io_server *server);

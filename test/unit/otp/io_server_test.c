@@ -349,6 +349,28 @@ static void without_input_every_read_is_at_its_end(void **state) {
     expect_text(fixture, "{io_reply,r,{error,enotsup}}");
 }
 
+/* A device that has its input at hand, and whose output is written before it returns. */
+static void answer_at_once(void *arg, bool wanted) {
+    struct terminal *terminal = arg;
+    if (wanted && terminal->asked++ < 2)
+        assert_int_equal(hm_io_input(terminal->server, "line\n", 5), HM_OK);
+    else if (wanted)
+        hm_io_eof(terminal->server);
+}
+
+static void the_device_may_answer_inside_its_callbacks(void **state) {
+    struct fixture *fixture = *state;
+    struct terminal *terminal = open_with(fixture, (struct hm_io_device){.input = answer_at_once});
+    for (int i = 0; i < 2; i++) {
+        ask(fixture, terminal, "r", "{get_line, unicode, ''}");
+        expect_text(fixture, "{io_reply,r,\"line\\n\"}");
+    }
+    for (int i = 0; i < 2; i++) {
+        ask(fixture, terminal, "r", "{get_line, unicode, ''}");
+        expect_text(fixture, "{io_reply,r,eof}");
+    }
+}
+
 /* Nothing that arrives ends the device. */
 static void junk_is_survived(void **state) {
     struct fixture *fixture = *state;
@@ -387,6 +409,7 @@ int main(void) {
         TEST(only_so_many_may_wait),
         TEST(a_line_without_end_is_given_out_in_parts),
         TEST(without_input_every_read_is_at_its_end),
+        TEST(the_device_may_answer_inside_its_callbacks),
         TEST(junk_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
