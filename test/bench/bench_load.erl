@@ -16,6 +16,8 @@
 -define(SUBSCRIBERS, 1000).
 -define(PUBLISHES, 250).
 -define(IDLE, 100000).
+-define(GROUPS, 10000).
+-define(MEMBERS_EACH, 10).
 -define(PATIENCE, 120000).
 
 main() ->
@@ -72,7 +74,11 @@ figure(start, Hermod, Beam) ->
          [{ms, "ms from exec to pong", {at_most, 10.0}}, {idle_kb, "KB resident, idle", {at_most, 4096.0}}]);
 figure(memory, Hermod, Beam) ->
     rows(1, "100 000 idle servers", fun(T) -> memory(T =:= Hermod) end, Hermod, Beam,
-         [{kb, "KB resident with them", none}, {bytes, "bytes each", {at_most, 512.0}}]).
+         [{kb, "KB resident with them", none}, {bytes, "bytes each", {at_most, 512.0}}]);
+figure(pg, Hermod, Beam) ->
+    rows("100 000 memberships of 10 000 process groups", fun(T) -> pg(T =:= Hermod) end, Hermod, Beam,
+         [{in_ms, "ms until it knows a BEAM's", {ratio_at_most, 1.1}},
+          {out_ms, "ms until a BEAM knows its", {ratio_at_most, 1.1}}, {bytes, "bytes each", {at_most, 64.0}}]).
 
 reset({Node, _}) -> ok = gen_server:call({bench, Node}, reset, ?PATIENCE).
 
@@ -148,6 +154,47 @@ memory(IsHermod) ->
     After = resident_kb(Pid),
     stop_node(Node, Port, Pid),
     #{kb => After, bytes => (After - Before) * 1024 / ?IDLE}.
+
+%% A scope is started beside one that is full already; then it, too, is full, and one starts here. What is measured ends when
+%% the new scope answers a call that came behind all the groups.
+pg(IsHermod) ->
+    {_, Node, Port, Pid} = start_node(IsHermod),
+    {ok, Here} = pg:start(bench_in),
+    Members = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, ?MEMBERS_EACH)],
+    [ok = pg:join(bench_in, {bench, <<"room">>, G}, Members) || G <- lists:seq(1, ?GROUPS)],
+    Before = resident_kb(Pid),
+    InMs = elapsed_ms(fun() ->
+        {ok, _} = rpc:call(Node, pg, start, [bench_in]),
+        await_members(fun() -> rpc:call(Node, pg, get_members, [bench_in, {bench, <<"room">>, 1}]) end),
+        false = gen_server:call({bench_in, Node}, {demonitor, make_ref()}, ?PATIENCE)
+    end),
+    After = resident_kb(Pid),
+    ?GROUPS = length(rpc:call(Node, pg, which_groups, [bench_in])),
+    gen_server:stop(Here),
+    [P ! stop || P <- Members],
+    There = lists:duplicate(?MEMBERS_EACH, rpc:call(Node, erlang, whereis, [bench])),
+    {ok, _} = rpc:call(Node, pg, start, [bench_out]),
+    [ok = rpc:call(Node, pg, join, [bench_out, {bench, <<"room">>, G}, There]) || G <- lists:seq(1, ?GROUPS)],
+    OutMs = elapsed_ms(fun() ->
+        {ok, _} = pg:start(bench_out),
+        await_members(fun() -> pg:get_members(bench_out, {bench, <<"room">>, 1}) end),
+        false = gen_server:call(bench_out, {demonitor, make_ref()}, ?PATIENCE)
+    end),
+    ?GROUPS = length(pg:which_groups(bench_out)),
+    gen_server:stop(bench_out),
+    stop_node(Node, Port, Pid),
+    #{in_ms => InMs, out_ms => OutMs, bytes => (After - Before) * 1024 / (?GROUPS * ?MEMBERS_EACH)}.
+
+elapsed_ms(Fun) ->
+    Before = erlang:monotonic_time(),
+    Fun(),
+    erlang:convert_time_unit(erlang:monotonic_time() - Before, native, microsecond) / 1000.
+
+await_members(Look) ->
+    case Look() of
+        [] -> await_members(Look);
+        [_ | _] -> ok
+    end.
 
 start_node(IsHermod) ->
     Name = "b" ++ integer_to_list(erlang:unique_integer([positive])) ++ os:getpid(),
