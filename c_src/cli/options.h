@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WHY_BYTES = 1024, OPTIONS_MAX = 64 };
+enum { WHY_BYTES = 1024, OPTIONS_MAX = 128 };
 
 /* The commands an option belongs to. */
 enum command_bit {
@@ -27,8 +27,10 @@ enum command_bit {
     IN_CHAT = 1 << 6,
     IN_RPC = 1 << 7,
     IN_SPAWN = 1 << 8,
+    IN_SUB = 1 << 9,
+    IN_PUB = 1 << 10,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -114,6 +116,10 @@ struct settings {
     uint64_t pubsub_max_topics, pubsub_max_subscriptions, pubsub_max_topic, pubsub_kept;
 
     char *server, *nick;
+
+    char *phoenix;
+    bool hermes, with_topic;
+    uint64_t count;
 
     uint64_t timeout_ms;
     bool elixir, erlang, json, quiet, detach;

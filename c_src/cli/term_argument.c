@@ -60,6 +60,18 @@ int term_argument_read(hm_build *build, const char *text, const struct settings 
     return show_place(text, erlang, "Erlang", why, capacity);
 }
 
+int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why, size_t capacity) {
+    struct settings language = *settings;
+    enum hm_syntax syntax;
+    /* "room.1" is text to everybody here, and would be a charlist in Erlang. */
+    if (*text == '"' && !settings->erlang)
+        language.elixir = true;
+    if (*text && strchr("{[<#%'\":", *text))
+        return term_argument_read(build, text, &language, &syntax, why, capacity);
+    hm_put_text(build, text);
+    return hm_build_error(build);
+}
+
 /* may_be_alias: a capital letter makes it a module of Elixir. what: for the complaint. */
 static int read_name(char *name, size_t capacity, const char *text, bool may_be_alias, const char *what, char *why,
                      size_t why_capacity) {

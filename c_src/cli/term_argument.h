@@ -14,6 +14,10 @@
 int term_argument_read(hm_build *build, const char *text, const struct settings *settings,
                        enum hm_syntax *syntax, char *why, size_t capacity);
 
+/* Reads TOPIC: text as it is, for a binary; a term when it begins as only a term does, with one of { [ < # % ' " or with a : as
+ * an atom of Elixir. Errors as above. */
+int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why, size_t capacity);
+
 /* Reads NAME into an atom's text: name, 'any name', :name, :"any name", and My.Module as Elixir means it.
  * HM_ENAME with why. */
 int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity);

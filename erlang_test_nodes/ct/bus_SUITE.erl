@@ -9,10 +9,10 @@
 
 all() -> [{group, hermes}, {group, own_design}, {group, phoenix}, refused_at_start].
 groups() ->
-    [{hermes, [], [in_the_group, beam_to_all, hermod_to_all, another_hermod_to_all, order, coordinator_ends, nothing_else, strange_terms]},
+    [{hermes, [], [in_the_group, beam_to_all, hermod_to_all, another_hermod_to_all, order, coordinator_ends, nothing_else, strange_terms, shell_pub, shell_sub]},
      {own_design, [], [own_in, own_out]},
      {phoenix, [], [members_and_names, broadcast_in, broadcast_out, larger_pool_elsewhere, direct, from_a_process, local_only, channels,
-                    workers_never_crash, worker_restarted, scope_restarted]}].
+                    workers_never_crash, worker_restarted, scope_restarted, shell_phoenix_pub, shell_phoenix_sub]}].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -183,6 +183,42 @@ strange_terms(C) ->
         coordinator:publish(hermes, T, #{}),
         ?EXPECT(#{})
     end).
+
+%% ---- hermod pub and sub as members, without a daemon of their own
+
+hermod(Args) -> target:run(target:hermod(), Args, #{env => [{"HERMOD_COOKIE", target:cookie()}]}).
+
+shell_pub(C) -> from_the_shell(C, ["--hermes"], 4).
+shell_phoenix_pub(C) -> from_the_shell(C, ["--phoenix", "My.PubSub"], 4).
+
+from_the_shell(C, Option, Members) ->
+    Peer = given:peer(C),
+    T = topic(),
+    ?ON(Peer, begin
+        Us = self(),
+        register(shell_hearer, spawn(fun() -> ok = coordinator:subscribe(T), Us ! ready, receive M -> receive {give, Who} -> Who ! {got, M} end end end)),
+        ?EXPECT(ready)
+    end),
+    {0, Out, <<>>} = hermod(["pub"] ++ Option ++ [atom_to_list(maps:get(node, Peer)), binary_to_list(T), "{hello, 1}"]),
+    ?assertEqual(Members, binary_to_integer(string:trim(Out))),
+    ?ON(Peer, begin shell_hearer ! {give, self()}, ?EXPECT({got, {hello, 1}}) end).
+
+shell_sub(C) -> to_the_shell(C, ["--hermes"], fun(T, M) -> coordinator:publish(hermes, T, M) end).
+shell_phoenix_sub(C) -> to_the_shell(C, ["--phoenix", "My.PubSub"], fun broadcast/2).
+
+%% What both BEAMs publish, once each; and their scopes live on when the tool is gone.
+to_the_shell(C, Option, Publish) ->
+    T = topic(),
+    Peers = [given:peer(I, C) || I <- [1, 2]],
+    Nodes = [maps:get(node, P) || P <- Peers],
+    {_, Ref} = spawn_monitor(fun() -> exit({ended, hermod(["sub", "--count", "2"] ++ Option ++ [atom_to_list(hd(Nodes)), binary_to_list(T)])}) end),
+    Scope = case Option of ["--hermes"] -> pg; _ -> 'Elixir.Phoenix.PubSub' end,
+    Members = fun() -> [P || G <- pg:which_groups(Scope), P <- pg:get_members(Scope, G), lists:prefix("hermod-sub", atom_to_list(node(P)))] end,
+    Before = [target:on(P, fun() -> target:wait(fun() -> Members() =/= [] end), whereis(Scope) end) || P <- Peers],
+    [target:on(P, fun() -> Publish(<<"another">>, no), Publish(T, node()) end) || P <- Peers],
+    {0, Out, <<>>} = receive {'DOWN', Ref, process, _, {ended, Result}} -> Result end,
+    ?assertEqual(lists:sort(Nodes), lists:sort([binary_to_atom(L) || L <- string:lexemes(Out, "\n")])),
+    ?assertEqual(Before, [target:on(P, fun() -> target:wait(fun() -> Members() =:= [] end), whereis(Scope) end) || P <- Peers]).
 
 %% ---- a design of one's own
 

@@ -6,8 +6,8 @@
 all() ->
     [subscribe_and_publish, another_process, tagged, not_own_messages, publish_from, patterns, any_term, casts, counts, listing,
      unsubscribe, subscriber_ends, refused, both_nodes, order, new_node_learns, service_restarted, large_messages,
-     a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, slow}].
-groups() -> [{in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect]}].
+     a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, shell}, {group, slow}].
+groups() -> [{shell, [], [sub_and_pub, sub_counts, sub_as_json, lines, tool_errors]}, {in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect]}].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -440,6 +440,73 @@ run_model(Left, Services, Topics, Published, Base, Hearers, Start, Model, Next) 
             silent(),
             Again(Hearers, Model, Next)
     end.
+
+%% ---- hermod sub, hermod pub
+
+hermod(Args) -> target:run(target:hermod(), Args, #{env => [{"HERMOD_COOKIE", target:cookie()}]}).
+hermod(Args, Stdin) -> target:run(target:hermod(), Args, #{stdin => Stdin, env => [{"HERMOD_COOKIE", target:cookie()}]}).
+
+%% A sub that runs until its end; the answer is a function that waits for what it printed.
+sub(C, Args, Topic) ->
+    Node = given:target(C),
+    Before = count(C, Topic),
+    {_, Ref} = spawn_monitor(fun() -> exit({ended, hermod(["sub" | Args] ++ [atom_to_list(Node), shown(Topic)])}) end),
+    target:wait(fun() -> count(C, Topic) =:= Before + 1 end),
+    fun() -> receive {'DOWN', Ref, process, _, {ended, Result}} -> Result end end.
+
+count(C, Topic) ->
+    S = here(C),
+    ?ON(given:peer(C), call(S, {subscriber_count, Topic})).
+shown(T) when is_binary(T) -> binary_to_list(T);
+shown(T) -> lists:flatten(io_lib:format("~w", [T])).
+
+sub_and_pub(C) ->
+    Node = atom_to_list(given:target(C)),
+    T = topic(),
+    One = sub(C, ["--count", "2"], T),
+    Two = sub(C, ["--count", "2", "--with-topic", "--elixir"], T),
+    {0, <<"2\n">>, <<>>} = hermod(["pub", Node, shown(T), "hello"]),
+    {0, <<"2\n">>, <<>>} = hermod(["pub", "--elixir", Node, shown(T), "{:a, \"b\"}"]),
+    ?assertEqual({0, <<"hello\n{a,<<\"b\">>}\n">>, <<>>}, One()),
+    ?assertEqual({0, iolist_to_binary(["{\"", T, "\", :hello}\n{\"", T, "\", {:a, \"b\"}}\n"]), <<>>}, Two()),
+    {0, <<"0\n">>, <<>>} = hermod(["pub", Node, shown(T), "nobody"]).
+
+%% --timeout that somebody gave.
+sub_counts(C) ->
+    {6, <<>>, Says} = hermod(["sub", "--timeout", "300", atom_to_list(given:target(C)), shown(topic())]),
+    ?assertMatch({match, _}, re:run(Says, "no message within 300 ms")).
+
+sub_as_json(C) ->
+    T = {user, 7},
+    One = sub(C, ["--count", "1", "--json", "--with-topic"], T),
+    {0, <<"1\n">>, <<>>} = hermod(["pub", atom_to_list(given:target(C)), "{user, 7}", "#{a => [1, <<\"b\">>]}"]),
+    ?assertEqual({0, <<"{\"topic\":[\"user\",7],\"message\":{\"a\":[1,\"b\"]}}\n">>, <<>>}, One()).
+
+lines(C) ->
+    Node = atom_to_list(given:target(C)),
+    T = topic(),
+    One = sub(C, ["--count", "200"], T),
+    Numbers = [integer_to_list(I) ++ "\n" || I <- lists:seq(1, 199)],
+    {2, Out, Says} = hermod(["pub", Node, shown(T)], ["{no term\n\n", Numbers, "last"]),
+    ?assertEqual(iolist_to_binary(lists:duplicate(200, "1\n")), Out),
+    ?assertMatch({match, _}, re:run(Says, "line 1 is left out")),
+    {0, Heard, <<>>} = One(),
+    ?assertEqual(iolist_to_binary([Numbers, "last\n"]), Heard).
+
+tool_errors(C) ->
+    Node = atom_to_list(given:target(C)),
+    [begin
+         {Status, <<>>, Says} = hermod(Args),
+         ?assertMatch({match, _}, re:run(Says, Why), Says)
+     end || {Status, Args, Why} <- [
+         {1, ["sub", Node, "a.>.b"], "invalid_pattern"},
+         {2, ["sub", Node, "{a"], "no Erlang term"},
+         {2, ["sub", "--hermes", "--phoenix", "A", Node, "a"], "give one of them"},
+         {3, ["sub", "no_such_node", "a"], "no connection"},
+         {5, ["sub", atom_to_list(maps:get(node, given:peer(C))), "a"], "no process named pubsub"},
+         {5, ["pub", "--phoenix", "No.PubSub", Node, "a", "b"], "nobody in the cluster"},
+         {5, ["sub", "--phoenix", "No.PubSub", Node, "a"], "no Phoenix.PubSub of this name"},
+         {2, ["pub", Node, "a", "{b"], "no Erlang term"}]].
 
 %% ---- <hermod/pubsub.h>
 
