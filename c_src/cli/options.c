@@ -144,6 +144,9 @@ const struct option option_table[] = {
      .help = "Let other nodes not call functions of these modules, whatever --allow-rpc says. May be repeated."},
     {"pg-scope", "SCOPE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(pg_scope),
      .help = "Start this scope of process groups (:pg) beside the default one, pg. May be repeated."},
+    {"register-global", "NAME=SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(register_global),
+     .help = "Give this service, or server of yours, a name in the whole cluster: GenServer.call({:global, NAME}, ...). "
+             "NAME is a term; while another process has it, this one waits to take over. May be repeated."},
     {"pg-join", "SCOPE/GROUP=SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(pg_join),
      .help = "Keep SERVICE, a registered name, in a process group of this scope. GROUP is an Erlang term: "
              "pg/{hermes,'Elixir.Hermes.PubSub'}=my_server. May be repeated."},

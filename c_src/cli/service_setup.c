@@ -55,6 +55,8 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
     snprintf(why, capacity, "%s", hm_strerror(HM_ENOMEM));
     int error = read_pg(setup, settings, why, capacity);
     if (!error)
+        error = global_names_read(&setup->global_names, &settings->register_global, why, capacity);
+    if (!error)
         error = read_buses(setup, &settings->bus, why, capacity);
     if (!error)
         error = read_phoenixes(setup, &settings->phoenix_pubsub, why, capacity);
@@ -66,6 +68,8 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
         .pg_scope_count = settings->pg_scope.count,
         .pg_joins = setup->pg_joins.items,
         .pg_join_count = setup->pg_joins.count,
+        .global_names = setup->global_names.items,
+        .global_name_count = setup->global_names.count,
         .pubsub_max_topics = (uint32_t)settings->pubsub_max_topics,
         .pubsub_max_subscriptions = (uint32_t)settings->pubsub_max_subscriptions,
         .pubsub_max_topic = (uint32_t)settings->pubsub_max_topic,
@@ -86,4 +90,5 @@ void service_setup_free(struct service_setup *setup) {
     free(setup->buses);
     free(setup->phoenixes);
     pg_joins_free(&setup->pg_joins);
+    global_names_free(&setup->global_names);
 }

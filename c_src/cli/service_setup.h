@@ -7,12 +7,14 @@
 #define HM_CLI_SERVICE_SETUP_H
 
 #include "cli/options.h"
+#include "cli/global_name.h"
 #include "cli/pg_join.h"
 #include "services/services.h"
 
 struct service_setup {
     struct service_config config; /* borrows from the settings and from the fields below */
     struct pg_joins pg_joins;
+    struct global_name_list global_names;
     struct bus *buses;
     struct phoenix *phoenixes;
     size_t bus_count;

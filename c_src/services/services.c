@@ -7,6 +7,7 @@
 #define SERVICES(entry)                           \
     entry("message_server", message_server_start) \
     entry("pg", pg_service_start)                 \
+    entry("global_names", global_names_start)     \
     entry("pubsub", pubsub_start)                 \
     entry("bus", bus_start)                       \
     entry("phoenix", phoenix_start)

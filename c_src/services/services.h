@@ -18,6 +18,11 @@ struct service_pg_join {
     hm_term group;
     const char *service;
 };
+/* `service', a registered name, has this global name as long as it runs. */
+struct service_global_name {
+    hm_term name;
+    const char *service;
+};
 struct bus;
 struct phoenix;
 
@@ -30,6 +35,8 @@ struct service_config {
     size_t pg_scope_count;
     const struct service_pg_join *pg_joins; /* their scopes are started, too */
     size_t pg_join_count;
+    const struct service_global_name *global_names;
+    size_t global_name_count;
     uint32_t pubsub_max_topics;        /* with subscribers on this node's service */
     uint32_t pubsub_max_subscriptions;
     uint32_t pubsub_max_topic;         /* bytes of a topic */
@@ -65,6 +72,7 @@ const char *const *services_names(void);
 /* ---- the services, for the table ---- */
 
 int message_server_start(hm_node *node, const struct service_config *config);
+int global_names_start(hm_node *node, const struct service_config *config);
 int pg_service_start(hm_node *node, const struct service_config *config);
 int pubsub_start(hm_node *node, const struct service_config *config);
 int phoenix_start(hm_node *node, const struct service_config *config);
