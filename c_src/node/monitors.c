@@ -51,6 +51,11 @@ static struct monitor *add(struct hm_node *node, const hm_ref *ref, struct bytes
     return monitor;
 }
 
+/* false: it is only prepared. */
+static bool has_target(const struct monitor *monitor) {
+    return monitor->target_pid.node || monitor->name_size || monitor->target;
+}
+
 static void drop(struct hm_node *node, struct monitor *monitor) {
     HASH_DEL(node->monitors, monitor);
     if (monitor->watcher)
@@ -169,8 +174,7 @@ int monitors_add(hm_process *watcher, hm_address target, const struct monitor_do
 
 static void give_up(struct hm_node *node, struct monitor *monitor) {
     struct peer *peer = monitor->at_peer ? peers_find(node, monitor->target_node) : NULL;
-    bool is_known = monitor->target_pid.node || monitor->name_size; /* else it is only prepared */
-    if (peer && peer_is_up(peer) && is_known) {
+    if (peer && peer_is_up(peer) && has_target(monitor)) {
         struct control control = {.kind = CONTROL_DEMONITOR,
                                   .from = monitor->watcher_pid,
                                   .to = monitor->target_pid,
@@ -246,7 +250,8 @@ void monitors_on_demonitor(struct hm_node *node, struct peer *peer, const hm_ref
 
 void monitors_on_down(struct hm_node *node, struct peer *peer, const hm_ref *ref, hm_term reason) {
     struct monitor *monitor = find(node, ref);
-    if (monitor && monitor->watcher && monitor->at_peer && monitor->target_node == peer_name(peer))
+    /* Of what was spawned, before the answer named it: a peer that is wrong. Its answer, or its end, will come. */
+    if (monitor && monitor->watcher && monitor->at_peer && monitor->target_node == peer_name(peer) && has_target(monitor))
         fire(node, monitor, reason);
 }
 
@@ -273,7 +278,8 @@ void monitors_each(const hm_process *process, bool watching,
     struct monitor *monitor;
     if (watching) {
         LIST_FOREACH(monitor, &process->watching, of_watcher)
-            each(arg, monitor->target_pid, bytes_of(monitor->name, monitor->name_size), monitor->target_node);
+            if (has_target(monitor))
+                each(arg, monitor->target_pid, bytes_of(monitor->name, monitor->name_size), monitor->target_node);
     } else {
         LIST_FOREACH(monitor, &process->watched_by, of_target)
             each(arg, monitor->watcher_pid, (struct bytes){0}, monitor->watcher_pid.node);

@@ -29,7 +29,7 @@ struct spawn_out {
     LIST_ENTRY(spawn_out) of_peer;
     hm_process *process; /* NULL: it ended or gave up */
     hm_pid from;
-    bool monitor, lost;
+    bool link, monitor, lost;
     void (*on_answer)(void *arg, int error, hm_pid pid, hm_term reason);
     void *arg;
     struct block *reason; /* why the process ended */
@@ -69,6 +69,7 @@ static struct spawn_out *add(hm_process *process, struct peer *peer, const struc
     spawn->key = refkey_of(&spawn->ref);
     spawn->process = process;
     spawn->from = process->pid;
+    spawn->link = request->link;
     spawn->monitor = request->monitor;
     spawn->on_answer = request->on_answer;
     spawn->arg = request->arg;
@@ -245,12 +246,15 @@ void spawn_out_on_reply(struct hm_node *node, struct peer *peer, const struct co
         drop(node, spawn);
         return;
     }
-    if (control->id & LINKED)
+    if ((spawn->link && !(control->id & LINKED)) || (spawn->monitor && !(control->id & MONITORED))) {
+        let_go(peer, spawn, pid, control->id); /* its end would never be told */
+        fail(node, spawn, HM_EEXIT, ATOM_TERM("badarg"));
+        return;
+    }
+    if (spawn->link)
         links_on_link(spawn->process, pid);
-    if (spawn->monitor && control->id & MONITORED)
+    if (spawn->monitor)
         monitors_adopt(node, &spawn->ref, pid);
-    else if (spawn->monitor)
-        monitors_forget(node, &spawn->ref);
     void (*on_answer)(void *, int, hm_pid, hm_term) = spawn->on_answer;
     void *arg = spawn->arg;
     drop(node, spawn);

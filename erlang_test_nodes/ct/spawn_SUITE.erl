@@ -16,7 +16,7 @@ groups() ->
      {outward, [], [calls_out, calls_out_fail, casts_out, spawns_out, spawns_out_fail, spawners_that_end, calls_each_other]},
      {lacking, [], [without_any, without_exit_payload, with_everything]},
      {junk, [], [odd_spawn_requests, odd_requests_to_rex, odd_spawn_replies]},
-     {hermod_only, [], [rules]}].
+     {hermod_only, [], [rules, odd_answers]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -594,7 +594,9 @@ odd_spawn_replies(C) ->
         [fakenode:frame({31, Ref, Pid, Flags, Result}, none) || Flags <- [0, 3, 1 bsl 40], Result <- [Pid, badarg, noconnection]]
     end).
 
-%% ---- Hermod only: who may call what
+%% ---- Hermod only
+
+%% Who may call what.
 
 rules(_) ->
     T = target:start(#{args => ["--allow-rpc", "callable", "--allow-rpc", "erlang", "--deny-rpc", "nobody@*:*", "--deny-rpc", "*:erlang"]}),
@@ -616,3 +618,39 @@ rules(_) ->
     after
         [target:stop(X) || X <- [T, P]]
     end.
+
+%% What a node answers that does not keep to the protocol: whoever asked it gets an outcome, or its timeout.
+odd_answers(C) ->
+    N = given:target(C),
+    T = proplists:get_value(target, C),
+    Server = given:peer(C),
+    [begin
+         Name = fakenode:name(),
+         {Pid, _} = own(Name),
+         {ok, S} = fakenode:connect(T, #{name => Name, flags => fakenode:flags() band bnot ?PUBLISHED}),
+         Fake = list_to_atom(Name),
+         Me = self(),
+         Caller = spawn_link(fun() ->
+             Outcome = ?ON(Server, given:call(N, {What, Fake, callable, echo, [x], Option})),
+             Me ! {outcome, self(), Outcome}
+         end),
+         {{29, Ref, From, _, _, Options}, _} = next(S),
+         ?assertEqual(What =:= rpc orelse lists:member(monitor, Option), lists:member(monitor, Options)),
+         [fakenode:send(S, fakenode:frame(Control, Payload)) || {Control, Payload} <- Answers(Ref, From, Pid)],
+         ?EXPECT({outcome, Caller, Outcome}, ?assertEqual(Expected, Outcome)),
+         serves(C),
+         [] = ?ON(Server, [M || {process, _} = M <- element(2, rpc:call(N, erlang, process_info, [rpc:call(N, erlang, whereis, [subject]), monitors]))]),
+         gen_tcp:close(S),
+         serves(C)
+     end || {What, Option, Expected, Answers} <-
+                [{rpc, ?PATIENCE, {failed, badarg}, fun(R, F, _) -> [{{31, R, F, 2, F}, none}] end}, %% our own pid
+                 {rpc, ?PATIENCE, {failed, system_limit}, fun(R, F, _) -> [{{31, R, F, 0, system_limit}, none}] end},
+                 {rpc, ?PATIENCE, {failed, noconnection}, fun(R, F, _) -> [{{31, R, F, 0, noconnection}, none}] end},
+                 {rpc, ?PATIENCE, {signal, x}, fun(R, F, P) -> [{{31, R, F, 2, P}, none}, {{28, P, F, R}, x}] end},
+                 {rpc, ?PATIENCE, {signal, {make, return, x}}, fun(R, F, P) -> [{{31, R, F, 2, P}, none}, {{28, P, F, R}, {make, return, x}}] end},
+                 {rpc, ?PATIENCE, {failed, badarg}, fun(R, F, P) -> [{{28, P, F, R}, x}, {{31, R, F, 0, P}, none}] end}, %% early, and then no monitor
+                 {rpc, 300, {failed, timeout}, fun(R, F, P) -> [{{28, P, F, R}, x}, {{31, R, F, 2, P}, none}] end},
+                 {rpc, 300, {failed, timeout}, fun(R, _, P) -> [{{31, R, P, 2, P}, none}] end}, %% to somebody else
+                 {spawn_on, [link, monitor], {error, badarg}, fun(R, F, P) -> [{{31, R, F, 1, P}, none}] end},
+                 {spawn_on, [monitor], {error, badarg}, fun(R, F, _) -> [{{28, F, F, R}, x}, {{31, R, F, 2, F}, none}] end},
+                 {spawn_on, [link], {error, notsup}, fun(R, F, _) -> [{{31, R, F, 3, notsup}, none}, {{31, R, F, 3, notsup}, none}] end}]].
