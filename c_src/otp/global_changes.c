@@ -175,7 +175,9 @@ static bool is_being_reached(const struct global_member *m, const struct global_
 
 static void monitor_again(struct global_member *m, struct global_name *name) {
     hm_term copy, method;
-    if (member_copy(m, name->name, &copy) & member_copy(m, name->method, &method)) {
+    bool copied = member_copy(m, name->name, &copy);
+    copied = member_copy(m, name->method, &method) && copied; /* both are freed below */
+    if (copied) {
         hm_pid pid = name->pid;
         const hm_node_name *external = name->external;
         global_names_remove(&m->names, name);
