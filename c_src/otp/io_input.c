@@ -97,6 +97,8 @@ void io_input_drop(struct io_input *input, size_t size) {
 }
 
 void io_input_decode(struct writer *out, struct bytes data, bool latin1) {
+    if (!data.size)
+        return; /* nor is there a pointer to add to */
     const uint8_t *at = data.at, *end = at + data.size;
     if (!latin1 && utf8_valid(at, data.size, NULL)) {
         writer_put(out, at, data.size);

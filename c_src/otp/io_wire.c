@@ -176,7 +176,11 @@ static void put_latin1_binary(hm_build *build, struct bytes utf8) {
 bool io_wire_put_data(hm_build *build, struct bytes utf8, bool binary, bool latin1) {
     if (latin1 && !io_text_is_latin1(utf8))
         return false;
-    if (binary && latin1) {
+    if (!utf8.size && binary) {
+        hm_put_binary(build, "", 0);
+    } else if (!utf8.size) {
+        hm_put_nil(build);
+    } else if (binary && latin1) {
         put_latin1_binary(build, utf8);
     } else if (binary) {
         hm_put_binary(build, utf8.at, utf8.size);

@@ -89,8 +89,8 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
     put_who(self, meta, who, sizeof who);
     writer_init(&text, TEXT_BYTES);
     put_event(&text, format, formatted ? &arguments : NULL);
-    const uint8_t *at = text.at, *end = text.at + text.size;
-    for (int lines = 0; text.size && at < end && lines < LINES;) {
+    const uint8_t *at = text.at, *end = text.size ? at + text.size : at;
+    for (int lines = 0; at < end && lines < LINES;) {
         const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
         const uint8_t *stop = newline ? newline : end;
         if (stop > at) {
