@@ -84,7 +84,9 @@ static void check_golden(const struct golden *golden, void *context) {
     for (size_t i = 0; i < cut.tuple.size; i++)
         assert_int_equal(control_hot_decode(bytes_of(cut.tuple.bytes, i), names, &(struct control){0}), 0);
 
-    uint64_t flags = cut.old ? BEAM_OLD | FLAG_UNLINK_ID | FLAG_SPAWN : FLAGS_OFFERED & ~FLAG_ALTACT_SIG;
+    uint64_t flags = cut.old                          ? BEAM_OLD | FLAG_UNLINK_ID | FLAG_SPAWN
+                     : strstr(golden->path, "/otp29/") ? FLAGS_OFFERED
+                                                       : FLAGS_OFFERED & ~FLAG_ALTACT_SIG;
     writer_init(&out, 1 << 20);
     assert_int_equal(control_encode(&control, flags, payload, &out, &inside), 0);
     if (!strstr(cut.op, "_TT")) {

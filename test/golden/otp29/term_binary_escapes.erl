@@ -1,0 +1,1 @@
+<<"tab\tnew\nquote\"slash\\bell\e">>

@@ -1,0 +1,1 @@
+{'$gen_cast',{add,<<"item">>}}
