@@ -24,7 +24,9 @@ struct pg_scope {
     struct pg_locals locals;
     struct pg_watchers watchers;
     struct pg_peer *peers;
-    uint32_t peer_count, behind; /* behind: peers that are owed a sync, because something could not be sent */
+    uint32_t peer_count;
+    uint32_t behind;     /* peers that are owed a sync, because something could not be sent */
+    uint32_t truncated;  /* peers of whom not all is known, because it was too much */
     uint32_t drops_seen;         /* hm_process.drops when all peers were last asked for a sync */
     struct pg_scratch scratch;
     hm_pid *pids; /* room for hm_pg_send */
@@ -67,7 +69,7 @@ void pg_peers_discover(struct pg_scope *scope, const hm_node_name *node);
 void pg_peers_on_message(struct pg_scope *scope, const struct pg_message *message);
 /* false: no peer, or another monitor's message. */
 bool pg_peers_on_down(struct pg_scope *scope, hm_pid pid, const hm_ref *ref);
-/* Tries again what could not be sent; asks for what was dropped on the way in. */
+/* After whatever happened: tries again what could not be sent, asks for what was dropped on the way in or did not fit. */
 void pg_peers_catch_up(struct pg_scope *scope);
 void pg_peers_put(const struct pg_scope *scope, hm_build *build); /* a list of their pids */
 void pg_peers_fini(struct pg_scope *scope);

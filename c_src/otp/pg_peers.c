@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "node/route.h"
 #include "otp/pg.h"
 
@@ -26,6 +27,11 @@ static unsigned hash_key(const void *bytes) {
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <uthash.h>
 
+enum {
+    RETRY_MS = 1000,      /* what could not be sent */
+    ASK_AGAIN_MS = 60000, /* what did not fit: it may be as much as then */
+};
+
 enum peer_state {
     PEER_NEW,    /* was not told what we have: it will ask, and hears of no change before */
     PEER_TOLD,   /* knows what we have */
@@ -40,7 +46,8 @@ struct pg_peer {
     struct pg_owner owner;
     int version; /* what it announced last, of those that we speak */
     enum peer_state state;
-    bool truncated; /* had more than we take */
+    bool truncated;    /* had more than we take */
+    struct mono asked; /* for all of it, because of that; not set when it fitted */
     bool lost;
 };
 
@@ -96,9 +103,16 @@ static void set_state(struct pg_scope *scope, struct pg_peer *peer, enum peer_st
     peer->state = state;
 }
 
+static void set_truncated(struct pg_scope *scope, struct pg_peer *peer, bool truncated) {
+    scope->truncated += truncated;
+    scope->truncated -= peer->truncated;
+    peer->truncated = truncated;
+}
+
 static void drop(struct pg_scope *scope, struct pg_peer *peer) {
     log_debug(log_of(scope), "pg.peer", "scope %s: %s left", name_of(scope), node_of(peer));
     set_state(scope, peer, PEER_NEW);
+    set_truncated(scope, peer, false);
     HASH_DEL(scope->peers, peer);
     scope->peer_count--;
     pg_groups_drop(&scope->groups, &peer->owner);
@@ -180,8 +194,18 @@ void pg_peers_tell(struct pg_scope *scope, const struct pg_news *news) {
     }
     hm_build_free(builds[0]);
     hm_build_free(builds[1]);
-    if (scope->behind)
+    if (scope->behind || scope->truncated)
         pg_peers_catch_up(scope);
+}
+
+/* There may be room now for what did not fit. If it does not fit again, not before a while: it is a full sync each time. */
+static void ask_again(struct pg_scope *scope, struct pg_peer *peer, struct mono now) {
+    if (peer->owner.members > scope->groups.max_members / 4 * 3 ||
+        scope->groups.groups > scope->groups.max_groups / 4 * 3 ||
+        (peer->asked.ns && mono_ms_between(peer->asked, now) < ASK_AGAIN_MS))
+        return;
+    peer->asked = now;
+    send_discover(scope, peer);
 }
 
 void pg_peers_catch_up(struct pg_scope *scope) {
@@ -189,18 +213,21 @@ void pg_peers_catch_up(struct pg_scope *scope) {
     const hm_process *self = scope->self;
     /* Not while it still overflows: the answers are more of the same. */
     bool dropped = scope->drops_seen != self->drops && self->mailbox.count < self->node->max_mailbox / 2;
-    if (!dropped && !scope->behind)
+    if (!dropped && !scope->behind && !scope->truncated)
         return;
     if (dropped)
         scope->drops_seen = self->drops;
+    struct mono now = mono_now();
     HASH_ITER(hh, scope->peers, peer, next) {
         if (peer->state == PEER_BEHIND)
             send_sync(scope, peer);
         if (dropped)
             send_discover(scope, peer);
+        else if (peer->truncated)
+            ask_again(scope, peer, now);
     }
-    if (scope->behind)
-        hm_set_timeout(scope->self, 1000);
+    if (scope->behind || scope->truncated)
+        hm_set_timeout(scope->self, scope->behind ? RETRY_MS : ASK_AGAIN_MS);
 }
 
 /* ---- hearing ---- */
@@ -220,9 +247,17 @@ static void report_limit(struct pg_scope *scope, struct pg_peer *peer, int error
     if (!peer->truncated)
         log_warn(log_of(scope), "pg.limit", "scope %s: not all groups of %s are known here: %s", name_of(scope),
                  node_of(peer),
-                 error == HM_ELIMIT ? "too many, or names of them too large (--max-pg-groups, --max-pg-members)"
-                                    : hm_strerror(error));
-    peer->truncated = true;
+                 error == HM_ELIMIT ? "too many (--max-pg-groups, --max-pg-members)" : hm_strerror(error));
+    set_truncated(scope, peer, true);
+}
+
+/* Asking again would not make it smaller. */
+static bool is_too_large(struct pg_scope *scope, const struct pg_peer *peer, hm_term group) {
+    if (group.size <= PG_GROUP_BYTES)
+        return false;
+    log_warn(log_of(scope), "pg.limit", "scope %s: the name of a group of %s takes %zu bytes; it is left out",
+             name_of(scope), node_of(peer), group.size);
+    return true;
 }
 
 static int read_members(struct pg_scope *scope, struct pg_peer *peer, hm_term members) {
@@ -235,6 +270,8 @@ static int read_members(struct pg_scope *scope, struct pg_peer *peer, hm_term me
 }
 
 static void join(struct pg_scope *scope, struct pg_peer *peer, hm_term group, hm_term members) {
+    if (is_too_large(scope, peer, group))
+        return;
     int error = read_members(scope, peer, members);
     if (error == HM_OK)
         error = pg_groups_join(&scope->groups, &peer->owner, group, scope->scratch.at, scope->scratch.count);
@@ -257,10 +294,12 @@ static void on_sync(struct pg_scope *scope, const struct pg_message *message) {
     if (!peer && !(peer = add(scope, message->peer)))
         return;
     peer->version = message->version == 1;
-    peer->truncated = false;
+    set_truncated(scope, peer, false);
     pg_groups_replace_begin(&peer->owner);
     pg_entries_begin(&entries, message);
     while (pg_entries_next(&entries, &group, &members, &unused)) {
+        if (is_too_large(scope, peer, group))
+            continue;
         int error = read_members(scope, peer, members);
         if (error == HM_OK && scope->scratch.count)
             error = pg_groups_replace(&scope->groups, &peer->owner, group, scope->scratch.at, scope->scratch.count);
@@ -268,6 +307,8 @@ static void on_sync(struct pg_scope *scope, const struct pg_message *message) {
             report_limit(scope, peer, error);
     }
     pg_groups_replace_end(&scope->groups, &peer->owner);
+    if (!peer->truncated)
+        peer->asked = (struct mono){0};
 }
 
 static void on_update(struct pg_scope *scope, struct pg_peer *peer, const struct pg_message *message) {
@@ -288,15 +329,6 @@ static void on_leave(struct pg_scope *scope, struct pg_peer *peer, const struct 
         /* Each time anew: leaving takes those out of the scratch that were not there. */
         leave(scope, peer, group, message->members);
     }
-}
-
-/* There may be room now for what did not fit. */
-static void ask_again(struct pg_scope *scope, struct pg_peer *peer) {
-    if (!peer->truncated || peer->owner.members > scope->groups.max_members / 4 * 3 ||
-        scope->groups.groups > scope->groups.max_groups / 4 * 3)
-        return;
-    peer->truncated = false;
-    send_discover(scope, peer);
 }
 
 void pg_peers_on_message(struct pg_scope *scope, const struct pg_message *message) {
@@ -321,7 +353,6 @@ void pg_peers_on_message(struct pg_scope *scope, const struct pg_message *messag
         on_leave(scope, peer, message);
     else
         on_update(scope, peer, message);
-    ask_again(scope, peer);
 }
 
 bool pg_peers_on_down(struct pg_scope *scope, hm_pid pid, const hm_ref *ref) {

@@ -297,23 +297,53 @@ static void a_scope_that_is_killed_comes_back_empty(void **state) {
 
 static void what_is_too_much_is_asked_for_again_when_there_is_room(void **state) {
     struct fixture *fixture = *state;
-    fixture->node->max_pg_members = 4;
+    fixture->node->max_pg_members = 5;
     hm_exit(fixture->probe.process, hm_whereis(fixture->node, "pg"), ATOM("kill"));
     fixture_run(fixture);
     struct probe *peer = meet(fixture, 0);
     hm_pid p = peer->process->pid;
-    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p]}, {h, [~p, ~p]}]}}", p, p, p, p, p, p);
-    assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL) + count(fixture, ATOM("h"), HM_PG_ALL), 3);
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p]}, {h, [~p, ~p]}]}}", p, p, p, p, p, p, p);
+    assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 4);
+    assert_int_equal(count(fixture, ATOM("h"), HM_PG_ALL), 0);
     assert_non_null(strstr(fixture->log, "pg.limit"));
     expect_no_more(peer);
     fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [g]}", p, p);
     expect_from(fixture, peer, "{discover,%s}", NULL);
+    /* Still too much: a scope that is asked at every change would do nothing else than tell us all. */
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p, ~p]}]}}", p, p, p, p, p, p, p);
+    for (int i = 0; i < 3; i++)
+        fixture_send(fixture, scope_address(), "{join, ~p, h, ~p}", p, p);
+    fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [h]}", p, p);
     expect_no_more(peer);
-    hm_pid many[5] = {p, p, p, p, p};
-    assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("x"), many, 5), HM_ELIMIT);
+    /* It fits: the next time there is too much it is asked at once again. */
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p]}]}}", p, p, p, p, p, p);
+    fixture_send(fixture, scope_address(), "{join, ~p, h, ~p}", p, p);
+    expect_no_more(peer);
+    fixture_send(fixture, scope_address(), "{leave, ~p, [~p, ~p], [g]}", p, p, p);
+    expect_from(fixture, peer, "{discover,%s}", NULL);
+    expect_no_more(peer);
+    hm_pid many[6] = {p, p, p, p, p, p};
+    assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("x"), many, 6), HM_ELIMIT);
     assert_int_equal(count(fixture, ATOM("x"), HM_PG_ALL), 0);
-    assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("x"), many, 4), HM_OK);
-    assert_int_equal(hm_pg_leave_many(fixture->node, NULL, ATOM("x"), many, 4), HM_OK);
+    assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("x"), many, 5), HM_OK);
+    assert_int_equal(hm_pg_leave_many(fixture->node, NULL, ATOM("x"), many, 5), HM_OK);
+    part(fixture, peer);
+}
+
+/* Asking for it again would bring the same. */
+static void a_group_with_a_huge_name_is_left_out(void **state) {
+    struct fixture *fixture = *state;
+    struct probe *peer = meet(fixture, 0);
+    hm_pid p = peer->process->pid;
+    char *name = fixture_own(fixture, 70000);
+    memset(name, 'x', 69999);
+    fixture_send(fixture, scope_address(), "{join, ~p, ~s, ~p}", p, name, p);
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{~s, [~p]}, {g, [~p]}]}}", p, name, p, p);
+    fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [~s, g]}", p, p, name);
+    fixture_send(fixture, scope_address(), "{join, ~p, g, ~p}", p, p);
+    assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 1);
+    assert_non_null(strstr(fixture->log, "pg.limit"));
+    expect_no_more(peer);
     part(fixture, peer);
 }
 
@@ -451,6 +481,7 @@ int main(void) {
         TEST(a_peer_that_ends_takes_its_members_along),
         TEST(a_scope_that_is_killed_comes_back_empty),
         TEST(what_is_too_much_is_asked_for_again_when_there_is_room),
+        TEST(a_group_with_a_huge_name_is_left_out),
         TEST(there_are_so_many_monitors_and_no_more),
         TEST(what_a_full_mailbox_lost_is_asked_for),
         TEST(who_watches_is_told),
