@@ -192,13 +192,9 @@ static void tell(const struct pg_groups *groups, struct pg_group *group, bool jo
 
 /* ---- join and leave ---- */
 
-int pg_groups_join(struct pg_groups *groups, struct pg_owner *owner, hm_term term,
-                   const struct pg_member *members, uint32_t count) {
+static int add_members(struct pg_groups *groups, struct pg_owner *owner, hm_term term,
+                       const struct pg_member *members, uint32_t count) {
     struct pg_group *group;
-    if (count == 0)
-        return HM_OK;
-    if (owner->members + count > groups->max_members)
-        return HM_ELIMIT;
     int error = pg_groups_get(groups, term, &group);
     if (error != HM_OK)
         return error;
@@ -214,6 +210,15 @@ int pg_groups_join(struct pg_groups *groups, struct pg_owner *owner, hm_term ter
     owner->members += count;
     tell(groups, group, true, owner, members, count);
     return HM_OK;
+}
+
+int pg_groups_join(struct pg_groups *groups, struct pg_owner *owner, hm_term term,
+                   const struct pg_member *members, uint32_t count) {
+    if (count == 0)
+        return HM_OK;
+    if (owner->members + count > groups->max_members)
+        return HM_ELIMIT;
+    return add_members(groups, owner, term, members, count);
 }
 
 /* The newest membership of this member. Its order is kept: who reads the list sees the newest first. */
@@ -276,6 +281,7 @@ void pg_groups_drop(struct pg_groups *groups, struct pg_owner *owner) {
 
 void pg_groups_replace_begin(struct pg_owner *owner) {
     owner->round++;
+    owner->fresh = 0;
 }
 
 static int compare_members(const void *a, const void *b) {
@@ -341,14 +347,19 @@ int pg_groups_replace(struct pg_groups *groups, struct pg_owner *owner, hm_term 
                       const struct pg_member *members, uint32_t count) {
     struct pg_group *group = pg_groups_find(groups, term);
     struct pg_part *part = group ? find_part(group, owner) : NULL;
-    if (!part)
-        return pg_groups_join(groups, owner, term, members, count);
-    part->round = owner->round;
-    if (is_same(part, members, count))
-        return HM_OK;
-    if (owner->members - part->count + count > groups->max_members)
+    int error = HM_OK;
+    if (owner->fresh + count > groups->max_members)
         return HM_ELIMIT;
-    return exchange(groups, part, members, count);
+    if (!part)
+        error = add_members(groups, owner, term, members, count);
+    else if (!is_same(part, members, count))
+        error = exchange(groups, part, members, count);
+    if (error != HM_OK)
+        return error;
+    if (part)
+        part->round = owner->round;
+    owner->fresh += count;
+    return HM_OK;
 }
 
 void pg_groups_replace_end(struct pg_groups *groups, struct pg_owner *owner) {

@@ -31,6 +31,7 @@ struct pg_owner {
     LIST_HEAD(, pg_part) parts; /* newest group first */
     uint64_t members;
     uint64_t round; /* of pg_groups_replace */
+    uint64_t fresh; /* members in this round so far: what it had before makes room, but only at the end */
 };
 
 /* The members joined or left this group, in this order. Borrowed. */
@@ -72,8 +73,8 @@ uint32_t pg_groups_leave(struct pg_groups *groups, struct pg_owner *owner, hm_te
 void pg_groups_leave_one(struct pg_groups *groups, struct pg_owner *owner, struct pg_group *group,
                          struct pg_member member);
 
-/* All an owner has, anew: begin; one call for each group (count > 0); then those not named are gone. An error
- * leaves that group as it was. */
+/* All an owner has, anew: begin; one call for each group (count > 0); then those not named are gone. A group
+ * with an error is gone at the end, too. */
 void pg_groups_replace_begin(struct pg_owner *owner);
 int pg_groups_replace(struct pg_groups *groups, struct pg_owner *owner, hm_term term,
                       const struct pg_member *members, uint32_t count);

@@ -212,13 +212,21 @@ static void replacing_tells_the_difference(void **state) {
     assert_int_equal(replace(world, &world->other, "new", IDS(6)), HM_OK);
     pg_groups_replace_end(&world->groups, &world->other);
     expect_told(world, "");
-    /* What does not fit leaves the group as it was. */
+    /* What does not fit is left out whole. */
     pg_groups_replace_begin(&world->other);
     assert_int_equal(replace(world, &world->other, "g", IDS(1, 2, 3, 4, 5, 6, 7, 8, 9)), HM_ELIMIT);
     assert_int_equal(replace(world, &world->other, "k", IDS(4)), HM_OK);
     pg_groups_replace_end(&world->groups, &world->other);
-    expect_told(world, "-b@h new 6;");
-    expect_members(world, "g", PG_REMOTE, "1b 1b 2b 5b");
+    assert_int_equal(world->other.members, 1);
+    expect_members(world, "g", PG_REMOTE, "");
+    /* What goes makes room for what comes. */
+    pg_groups_replace_begin(&world->other);
+    assert_int_equal(replace(world, &world->other, "m", IDS(1, 2, 3, 4, 5, 6, 7, 8)), HM_OK);
+    assert_int_equal(replace(world, &world->other, "n", IDS(1)), HM_ELIMIT);
+    pg_groups_replace_end(&world->groups, &world->other);
+    expect_members(world, "m", PG_REMOTE, "8b 7b 6b 5b 4b 3b 2b 1b");
+    expect_members(world, "g", PG_REMOTE, "");
+    assert_int_equal(world->other.members, 8);
 }
 
 static void count_groups(void *arg, struct pg_group *group) {
