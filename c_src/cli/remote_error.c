@@ -16,10 +16,12 @@ static const struct known KNOWN[] = {
     {"badarg", false, "bad argument", "(ArgumentError) argument error"},
     {"badarith", false, "an error occurred when evaluating an arithmetic expression",
      "(ArithmeticError) bad argument in arithmetic expression"},
-    {"system_limit", false, "a system limit has been reached", "(SystemLimitError) a system limit has been reached"},
+    {"system_limit", false, "a system limit has been reached",
+     "(SystemLimitError) a system limit has been reached"},
     {"if_clause", false, "no true branch found when evaluating an if expression",
      "(CondClauseError) no cond clause evaluated to a truthy value"},
-    {"badmatch", true, "no match of right hand side value ", "(MatchError) no match of right hand side value: "},
+    {"badmatch", true, "no match of right hand side value ",
+     "(MatchError) no match of right hand side value: "},
     {"case_clause", true, "no case clause matching ", "(CaseClauseError) no case clause matching: "},
     {"try_clause", true, "no try clause matching ", "(TryClauseError) no try clause matching: "},
     {"badmap", true, "bad map: ", "(BadMapError) expected a map, got: "},
@@ -127,8 +129,8 @@ static bool put_exception(FILE *out, hm_term reason, enum hm_syntax syntax) {
     struct hm_text module;
     char text[PRINTED_BYTES], *escaped;
     size_t size;
-    if (!hm_map_get_atom(reason, "__exception__", &message) || !hm_map_get_atom(reason, "__struct__", &name) ||
-        !hm_get_atom(name, &module))
+    if (!hm_map_get_atom(reason, "__exception__", &message) ||
+        !hm_map_get_atom(reason, "__struct__", &name) || !hm_get_atom(name, &module))
         return false;
     fputs("(", out);
     put_term(out, name, HM_SYNTAX_ELIXIR);
@@ -150,7 +152,8 @@ static bool put_known(FILE *out, hm_term reason, enum hm_syntax syntax) {
     bool elixir = syntax == HM_SYNTAX_ELIXIR, is_pair = hm_tuple_elements(reason, 2, pair);
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
         const struct known *known = &KNOWN[i];
-        if (known->with_value ? !is_pair || !hm_is_atom(pair[0], known->reason) : !hm_is_atom(reason, known->reason))
+        if (known->with_value ? !is_pair || !hm_is_atom(pair[0], known->reason)
+                              : !hm_is_atom(reason, known->reason))
             continue;
         fputs(elixir ? known->elixir : known->erlang, out);
         if (known->with_value)
@@ -167,7 +170,7 @@ static void put_error(FILE *out, const struct remote_error *error, enum hm_synta
     if (put_exception(out, error->reason, syntax))
         return;
     if ((undef || clause) && first_frame(error->stack, top)) {
-        fputs(undef ? elixir ? "(UndefinedFunctionError) function " : "undefined function "
+        fputs(undef    ? elixir ? "(UndefinedFunctionError) function " : "undefined function "
               : elixir ? "(FunctionClauseError) no function clause matching in "
                        : "no function clause matching ",
               out);

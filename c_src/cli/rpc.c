@@ -10,8 +10,9 @@ static enum hm_verdict on_result(hm_process *self, void *arg, const struct hm_rp
         struct remote_error error = {result->kind, result->value, result->stack};
         tool_finish(tool, remote_fail(tool, &error));
     } else if (result->error == HM_ENOCONNECTION) {
-        tool_finish(tool, give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the function returned",
-                                  tool->target.text));
+        tool_finish(tool,
+                    give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the function returned",
+                            tool->target.text));
     } else {
         tool_finish(tool, give_up(exit_code_of(result->error), "%s", hm_strerror(result->error)));
     }
@@ -40,7 +41,8 @@ static const struct example examples[] = {
     {"hermod rpc web lists seq '[1, 3]'", "Prints [1,2,3]."},
     {"hermod rpc web MyApp.Release migrate", "A function of Elixir; what it prints appears here as it goes."},
     {"hermod rpc web IO gets '[\"name? \"]'", "Asks on this terminal; prints \"joe\\n\"."},
-    {"hermod rpc --json web MyApp.Stats to_map", "Prints JSON; what the function prints goes to standard error."},
+    {"hermod rpc --json web MyApp.Stats to_map",
+     "Prints JSON; what the function prints goes to standard error."},
     {NULL, NULL},
 };
 
@@ -53,10 +55,14 @@ const struct command command_rpc = {
     .summary = "call a function on a node and print its value",
     .about =
         "Calls MODULE:FUN on NODE, as rpc:call and :erpc.call do, with a list of ARGS, [] when there are "
-        "none, and prints what it returns. This terminal is the group leader of the process that runs it: what it "
-        "prints appears here, what it reads is read here, line by line, and what it logs appears on standard error.\n\n"
-        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the answer. "
-        "When the function raises an error, exits or throws, that is printed on standard error, and the exit status "
+        "none, and prints what it returns. This terminal is the group leader of the process that runs it: "
+        "what it "
+        "prints appears here, what it reads is read here, line by line, and what it logs appears on standard "
+        "error.\n\n"
+        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
+        "answer. "
+        "When the function raises an error, exits or throws, that is printed on standard error, and the exit "
+        "status "
         "is 7; with --json it is an object with class, message, reason and stack on standard output.",
     .examples = examples,
     .run = run,

@@ -1,11 +1,13 @@
 /*
- * Node.spawn from the shell. The process is linked to ours, so that it ends with this command (Ctrl-C) as a program does that was
- * started here; detached ones live on, with a group leader of their own node, since this one is gone when they print.
+ * Node.spawn from the shell. The process is linked to ours, so that it ends with this command (Ctrl-C) as a
+ * program does that was started here; detached ones live on, with a group leader of their own node, since
+ * this one is gone when they print.
  */
 #include "cli/remote.h"
 
 static int lost(const struct tool *tool) {
-    return give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the process ended", tool->target.text);
+    return give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the process ended",
+                   tool->target.text);
 }
 
 static int finish_with(struct tool *tool, hm_term reason) {
@@ -53,8 +55,8 @@ static enum hm_verdict on_spawned(hm_process *self, void *arg, int error, hm_pid
     } else if (error == HM_ENOCONNECTION) {
         tool_finish(tool, lost(tool));
     } else if (error) {
-        tool_finish(tool, give_up(exit_code_of(error), "%s cannot spawn processes for others: %s", tool->target.text,
-                                  hm_strerror(error)));
+        tool_finish(tool, give_up(exit_code_of(error), "%s cannot spawn processes for others: %s",
+                                  tool->target.text, hm_strerror(error)));
     }
     return HM_CONTINUE;
 }
@@ -129,11 +131,15 @@ const struct command command_spawn = {
     .summary = "run a process on a node, on this terminal",
     .about =
         "Spawns a process on NODE that runs MODULE:FUN with a list of ARGS, waits until it ends, and prints "
-        "its exit reason. This terminal is its group leader: what it and the processes below it print appears here, "
-        "and what they read is read here, line by line. It is linked to this command and ends with it, Ctrl-C "
+        "its exit reason. This terminal is its group leader: what it and the processes below it print "
+        "appears here, "
+        "and what they read is read here, line by line. It is linked to this command and ends with it, "
+        "Ctrl-C "
         "included, unless it traps exits.\n\n"
-        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the reason. "
-        "When the reason is not normal, it is told on standard error, and the exit status is 7; with --json it is an "
+        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
+        "reason. "
+        "When the reason is not normal, it is told on standard error, and the exit status is 7; with --json "
+        "it is an "
         "object with class, message, reason and stack on standard output.",
     .examples = examples,
     .run = run,

@@ -60,7 +60,8 @@ int term_argument_read(hm_build *build, const char *text, const struct settings 
     return show_place(text, erlang, "Erlang", why, capacity);
 }
 
-int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why, size_t capacity) {
+int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why,
+                        size_t capacity) {
     struct settings language = *settings;
     enum hm_syntax syntax;
     /* "room.1" is text to everybody here, and would be a charlist in Erlang. */
@@ -73,8 +74,8 @@ int topic_argument_read(hm_build *build, const char *text, const struct settings
 }
 
 /* may_be_alias: a capital letter makes it a module of Elixir. what: for the complaint. */
-static int read_name(char *name, size_t capacity, const char *text, bool may_be_alias, const char *what, char *why,
-                     size_t why_capacity) {
+static int read_name(char *name, size_t capacity, const char *text, bool may_be_alias, const char *what,
+                     char *why, size_t why_capacity) {
     size_t size = strlen(text);
     bool literal = false;
     const char *prefix = "";
@@ -105,13 +106,14 @@ int name_argument_read(char *name, size_t capacity, const char *text, char *why,
     return read_name(name, capacity, text, true, "process", why, why_capacity);
 }
 
-int call_argument_read(struct call_argument *call, char **arguments, int count, const struct settings *settings,
-                       char *why, size_t capacity) {
+int call_argument_read(struct call_argument *call, char **arguments, int count,
+                       const struct settings *settings, char *why, size_t capacity) {
     struct settings language = *settings;
     const char *module = arguments[0];
     int error = read_name(call->module, sizeof call->module, module, true, "module", why, capacity);
     if (!error)
-        error = read_name(call->function, sizeof call->function, arguments[1], false, "function", why, capacity);
+        error =
+            read_name(call->function, sizeof call->function, arguments[1], false, "function", why, capacity);
     if (error)
         return error;
     /* My.Module and :module are written by somebody who thinks in Elixir, where "text" is a binary. */
@@ -130,8 +132,8 @@ int call_argument_read(struct call_argument *call, char **arguments, int count, 
     else
         length = -1;
     if (length < 0 || length > 255 || !hm_list_end(&elements, NULL))
-        return complain(HM_EINVAL, why, capacity, "ARGS must be a list of at most 255 terms, as [1, two]: %.60s",
-                        list);
+        return complain(HM_EINVAL, why, capacity,
+                        "ARGS must be a list of at most 255 terms, as [1, two]: %.60s", list);
     return 0;
 }
 

@@ -14,9 +14,10 @@
 int term_argument_read(hm_build *build, const char *text, const struct settings *settings,
                        enum hm_syntax *syntax, char *why, size_t capacity);
 
-/* Reads TOPIC: text as it is, for a binary; a term when it begins as only a term does, with one of { [ < # % ' " or with a : as
- * an atom of Elixir. Errors as above. */
-int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why, size_t capacity);
+/* Reads TOPIC: text as it is, for a binary; a term when it begins as only a term does, with one of { [ < # %
+ * ' " or with a : as an atom of Elixir. Errors as above. */
+int topic_argument_read(hm_build *build, const char *text, const struct settings *settings, char *why,
+                        size_t capacity);
 
 /* Reads NAME into an atom's text: name, 'any name', :name, :"any name", and My.Module as Elixir means it.
  * HM_ENAME with why. */
@@ -29,10 +30,10 @@ struct call_argument {
     enum hm_syntax syntax;
 };
 
-/* A module as My.Module or :module makes the arguments Elixir, unless --erlang. HM_ENAME, HM_ESYNTAX or HM_EINVAL with
- * why. */
-int call_argument_read(struct call_argument *call, char **arguments, int count, const struct settings *settings,
-                       char *why, size_t capacity);
+/* A module as My.Module or :module makes the arguments Elixir, unless --erlang. HM_ENAME, HM_ESYNTAX or
+ * HM_EINVAL with why. */
+int call_argument_read(struct call_argument *call, char **arguments, int count,
+                       const struct settings *settings, char *why, size_t capacity);
 
 /* The other way, for messages: My.Module for 'Elixir.My.Module'. Borrows. */
 const char *name_shown(const char *name);

@@ -13,6 +13,7 @@
 
 enum {
     PIECE = 4096, /* PIPE_BUF: a pipe that is ready takes this much without blocking */
+    MAX_OUTPUT = 256 * 1024 * 1024, /* more than a device has: a command prints whatever its user asked for */
 };
 
 /* ---- output ---- */
@@ -93,7 +94,8 @@ void terminal_flush(struct terminal *terminal) {
 
 /* ---- input ---- */
 
-/* Files and /dev/null cannot be waited for, and need not be. Asked of epoll itself: libevent would print a warning. */
+/* Files and /dev/null cannot be waited for, and need not be. Asked of epoll itself: libevent would print a
+ * warning. */
 static bool can_wait(int fd) {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN};
@@ -160,8 +162,8 @@ static bool echo(void *arg, bool on) {
 static bool geometry(void *arg, unsigned *columns, unsigned *rows) {
     const struct terminal *terminal = arg;
     struct winsize size;
-    if ((ioctl(terminal->out_fd, TIOCGWINSZ, &size) && ioctl(terminal->in_fd, TIOCGWINSZ, &size)) || !size.ws_col ||
-        !size.ws_row)
+    if ((ioctl(terminal->out_fd, TIOCGWINSZ, &size) && ioctl(terminal->in_fd, TIOCGWINSZ, &size)) ||
+        !size.ws_col || !size.ws_row)
         return false;
     *columns = size.ws_col;
     *rows = size.ws_row;
@@ -195,7 +197,8 @@ int terminal_open(struct terminal *terminal, hm_node *node, int out_fd, bool bin
     terminal->waiting = evbuffer_new();
     int error = HM_ENOMEM;
     if (terminal->in && terminal->in_now && terminal->out && terminal->waiting && terminal->interrupt &&
-        terminal->terminate && !event_add(terminal->interrupt, NULL) && !event_add(terminal->terminate, NULL)) {
+        terminal->terminate && !event_add(terminal->interrupt, NULL) &&
+        !event_add(terminal->terminate, NULL)) {
         struct hm_io_device device = {.size = sizeof device,
                                       .output = output,
                                       .input = input,
@@ -203,7 +206,8 @@ int terminal_open(struct terminal *terminal, hm_node *node, int out_fd, bool bin
                                       .geometry = geometry,
                                       .ended = ended,
                                       .arg = terminal,
-                                      .binary = binary};
+                                      .binary = binary,
+                                      .max_output = MAX_OUTPUT};
         error = hm_io_server_start(node, &device, NULL, &terminal->server, &terminal->pid);
     }
     if (error)

@@ -1,9 +1,11 @@
 /*
- * cli/terminal: standard input and output as an IO device: the group leader of what the commands rpc and spawn run.
+ * cli/terminal: standard input and output as an IO device: the group leader of what the commands rpc and
+ * spawn run.
  *
- * Owns the events on the two descriptors, and what is not written yet. Neither blocks: output waits for the terminal
- * or pipe (and who prints with it), input is read only while somebody asks for it. Descriptors stay blocking, because
- * other programs share them. Ctrl-C comes back as `stop`, after the terminal shows again what is typed.
+ * Owns the events on the two descriptors, and what is not written yet. Neither blocks: output waits for the
+ * terminal or pipe (and who prints with it), input is read only while somebody asks for it. Descriptors stay
+ * blocking, because other programs share them. Ctrl-C comes back as `stop`, after the terminal shows again
+ * what is typed.
  */
 #ifndef HM_CLI_TERMINAL_H
 #define HM_CLI_TERMINAL_H
@@ -23,18 +25,20 @@ struct terminal {
     struct event *in, *in_now, *out, *interrupt, *terminate;
     struct evbuffer *waiting;
     bool wanted, hidden, pollable;
-    bool in_line; /* the last character that was written is no newline */
-    struct termios before;        /* while hidden */
+    bool in_line;                        /* the last character that was written is no newline */
+    struct termios before;               /* while hidden */
     void (*stop)(void *arg, int signal); /* SIGINT, SIGTERM, or SIGPIPE: nobody reads our output any more */
     void *arg;
 };
 
-/* Starts the device on a node; out_fd is where output goes. binary: what is read is a binary, as Elixir expects. */
+/* Starts the device on a node; out_fd is where output goes. binary: what is read is a binary, as Elixir
+ * expects. */
 int terminal_open(struct terminal *terminal, hm_node *node, int out_fd, bool binary,
                   void (*stop)(void *arg, int signal), void *arg);
 /* Waits until everything is written, and ends a line that has not ended. */
 void terminal_flush(struct terminal *terminal);
-/* Idempotent, and for zeroed memory. After the node was freed: its device is the one that must not be told any more. */
+/* Idempotent, and for zeroed memory. After the node was freed: its device is the one that must not be told
+ * any more. */
 void terminal_close(struct terminal *terminal);
 
 #endif

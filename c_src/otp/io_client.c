@@ -10,8 +10,8 @@ int hm_io_request(hm_process *self, hm_pid device, hm_term request, int64_t time
     return calls_io_request(self, hm_to_pid(device), request, timeout_ms, done, arg);
 }
 
-static int send_built(hm_process *self, hm_pid device, hm_build *build, int64_t timeout_ms, hm_call_done *done,
-                      void *arg) {
+static int send_built(hm_process *self, hm_pid device, hm_build *build, int64_t timeout_ms,
+                      hm_call_done *done, void *arg) {
     int error = hm_build_error(build);
     if (error == HM_OK)
         error = hm_io_request(self, device, hm_build_term(build), timeout_ms, done, arg);

@@ -26,8 +26,8 @@ static void read_decimal(double value, struct decimal *decimal) {
     decimal->exponent = (*at ? strtol(at + 1, NULL, 10) : 0) + 1;
 }
 
-/* `whole` digits, a dot, `part` digits; zeros where the number has none. Returns whether rounding made it one digit
- * longer: it then begins with 1. */
+/* `whole` digits, a dot, `part` digits; zeros where the number has none. Returns whether rounding made it one
+ * digit longer: it then begins with 1. */
 static bool put_rounded(struct writer *out, const char *digits, size_t count, int64_t whole, int64_t part,
                         bool drop_last_of_carry) {
     char kept[DIGITS + 400];

@@ -112,7 +112,8 @@ static bool read_sequence(struct scanner *s, struct sequence *q) {
 /* ---- fields ---- */
 
 /* Text with what fills the field: to the left of it, unless it is left-adjusted. */
-static int adjust(struct writer *out, const void *text, size_t size, const struct sequence *q, int64_t filling) {
+static int adjust(struct writer *out, const void *text, size_t size, const struct sequence *q,
+                  int64_t filling) {
     if (!q->left && io_text_fill(out, q->pad, (uint64_t)filling))
         return out->error ? out->error : HM_EINVAL;
     writer_put(out, text, size);
@@ -218,7 +219,8 @@ static int put_integer(struct writer *out, struct writer *text, const struct seq
     else if (strchr("xX", q->control) && hm_term_type(q->second) == HM_TYPE_ATOM)
         io_text_put_atom(&prefix, q->second);
     else if (strchr("xX", q->control))
-        error = hm_list_length(q->second) < 0 ? HM_EINVAL : io_text_append(&prefix, q->second, IO_TEXT_UNICODE);
+        error =
+            hm_list_length(q->second) < 0 ? HM_EINVAL : io_text_append(&prefix, q->second, IO_TEXT_UNICODE);
     if (!error)
         error = prefix.error;
     if (!error)
@@ -298,28 +300,22 @@ static int put_sequence(struct writer *out, struct writer *text, const struct se
         io_write_term(text, q->argument, depth, q->unicode);
         return text->error ? text->error : put_field(out, text, q);
     case 'p':
-    case 'P':
-        return put_pretty(out, q, depth, begin);
-    case 's':
-        return put_text(out, text, q);
+    case 'P': return put_pretty(out, q, depth, begin);
+    case 's': return put_text(out, text, q);
     case 'e':
     case 'f':
-    case 'g':
-        return put_float(out, text, q);
+    case 'g': return put_float(out, text, q);
     case 'c':
         if (!q->unicode)
             return read_low_byte(q->argument, &character) ? put_character(out, character, q) : HM_EINVAL;
         return hm_get_int64(q->argument, &character) ? put_character(out, character, q) : HM_EINVAL;
-    case '~':
-        return put_character(out, '~', q);
+    case '~': return put_character(out, '~', q);
     case 'n':
         return q->left || (q->has_width && q->width < 0)
                    ? HM_EINVAL
                    : io_text_fill(out, '\n', q->has_width ? (uint64_t)q->width : 1);
-    case 'i':
-        return HM_OK;
-    default:
-        return put_integer(out, text, q);
+    case 'i': return HM_OK;
+    default: return put_integer(out, text, q);
     }
 }
 

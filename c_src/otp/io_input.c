@@ -62,7 +62,10 @@ static unsigned next_size(const uint8_t *at, const uint8_t *end) {
     unsigned size = utf8_next(at, end, &c);
     if (size)
         return size;
-    unsigned wanted = *at >= 0xF0 && *at <= 0xF4 ? 4 : *at >= 0xE0 && *at < 0xF0 ? 3 : *at >= 0xC2 && *at < 0xE0 ? 2 : 1;
+    unsigned wanted = *at >= 0xF0 && *at <= 0xF4  ? 4
+                      : *at >= 0xE0 && *at < 0xF0 ? 3
+                      : *at >= 0xC2 && *at < 0xE0 ? 2
+                                                  : 1;
     if ((size_t)(end - at) >= wanted)
         return 1;
     for (const uint8_t *more = at + 1; more < end; more++)

@@ -1,8 +1,9 @@
 /*
- * otp/io_input: bytes that a device has read and nobody has asked for yet: lines and characters are cut from them.
+ * otp/io_input: bytes that a device has read and nobody has asked for yet: lines and characters are cut from
+ * them.
  *
- * Owns the bytes. Invalid UTF-8 is taken for Latin-1, so every byte is part of some character. io_server uses it. One
- * thread.
+ * Owns the bytes. Invalid UTF-8 is taken for Latin-1, so every byte is part of some character. io_server uses
+ * it. One thread.
  */
 #ifndef HM_OTP_IO_INPUT_H
 #define HM_OTP_IO_INPUT_H
@@ -22,8 +23,8 @@ void io_input_fini(struct io_input *input);
 /* HM_ELIMIT: no room; nothing was taken. HM_ENOMEM. */
 int io_input_add(struct io_input *input, const void *bytes, size_t size);
 
-/* A line with its end; without one at the end of the input or when there is no room for more. The range lends until
- * the input is changed; the caller gives it back with io_input_drop when it was used. */
+/* A line with its end; without one at the end of the input or when there is no room for more. The range lends
+ * until the input is changed; the caller gives it back with io_input_drop when it was used. */
 enum io_taken io_input_line(struct io_input *input, struct bytes *line);
 /* `count` characters, fewer at the end of the input. latin1: each byte is one. */
 enum io_taken io_input_characters(struct io_input *input, uint64_t count, bool latin1, struct bytes *data);

@@ -1,9 +1,9 @@
 /*
- * otp/io_text: what Erlang takes for text (unicode:chardata(), iolists) as UTF-8, and what of it a shell writes
- * between quotes.
+ * otp/io_text: what Erlang takes for text (unicode:chardata(), iolists) as UTF-8, and what of it a shell
+ * writes between quotes.
  *
- * Pure functions on terms that were checked and bytes of any kind; output goes into a writer of the caller, whose cap
- * bounds it. Recursive, as deep as the terms are. Any thread.
+ * Pure functions on terms that were checked and bytes of any kind; output goes into a writer of the caller,
+ * whose cap bounds it. Recursive, as deep as the terms are. Any thread.
  */
 #ifndef HM_OTP_IO_TEXT_H
 #define HM_OTP_IO_TEXT_H
@@ -12,12 +12,14 @@
 #include <hermod/term.h>
 
 enum io_text_kind {
-    IO_TEXT_UNICODE, /* unicode:characters_to_binary(Chars, utf8): binaries are UTF-8, characters may be cut between two */
+    IO_TEXT_UNICODE, /* unicode:characters_to_binary(Chars, utf8): binaries are UTF-8, characters may be cut
+                        between two */
     IO_TEXT_LATIN1,  /* (Chars, latin1), and ~s: bytes and integers below 256 */
     IO_TEXT_LENIENT, /* ~ts: a binary that is no UTF-8 is Latin-1 */
 };
 
-/* Appends a list or binary as UTF-8. HM_EINVAL when it is no such text (what was written stays); errors of the writer. */
+/* Appends a list or binary as UTF-8. HM_EINVAL when it is no such text (what was written stays); errors of
+ * the writer. */
 int io_text_append(struct writer *out, hm_term chars, enum io_text_kind kind);
 /* One character; HM_EINVAL when it is none. */
 int io_text_put(struct writer *out, int64_t character);

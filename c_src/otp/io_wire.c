@@ -37,17 +37,13 @@ static bool read_encoding(hm_term term, bool *latin1) {
 static bool read_arguments(struct io_request *request, const hm_term *arguments) {
     switch (request->kind) {
     case IO_PUT_CHARS:
-    case IO_GET_LINE:
-        request->term = arguments[0];
-        return true;
+    case IO_GET_LINE: request->term = arguments[0]; return true;
     case IO_PUT_APPLY:
         request->module = arguments[0];
         request->function = arguments[1];
         request->arguments = arguments[2];
         return true;
-    case IO_GET_CHARS:
-        request->term = arguments[0];
-        return hm_get_uint64(arguments[1], &request->count);
+    case IO_GET_CHARS: request->term = arguments[0]; return hm_get_uint64(arguments[1], &request->count);
     case IO_GET_UNTIL:
         request->term = arguments[0];
         request->module = arguments[1];
@@ -55,15 +51,12 @@ static bool read_arguments(struct io_request *request, const hm_term *arguments)
         request->arguments = arguments[3];
         return true;
     case IO_SETOPTS:
-    case IO_REQUESTS:
-        request->term = arguments[0];
-        return hm_list_length(arguments[0]) >= 0;
+    case IO_REQUESTS: request->term = arguments[0]; return hm_list_length(arguments[0]) >= 0;
     case IO_COLUMNS:
         if (hm_is_atom(arguments[0], "rows"))
             request->kind = IO_ROWS;
         return request->kind == IO_ROWS || hm_is_atom(arguments[0], "columns");
-    default:
-        return true;
+    default: return true;
     }
 }
 
@@ -205,7 +198,8 @@ void io_wire_put_prompt(struct writer *out, hm_term prompt) {
     int error = hm_tuple_elements(prompt, 3, parts) && hm_is_atom(parts[0], "format")
                     ? io_format(out, parts[1], parts[2])
                     : io_text_append(out, prompt, IO_TEXT_LENIENT);
-    if (error == HM_EINVAL || (!error && out->size > begin && !utf8_valid(out->at + begin, out->size - begin, NULL))) {
+    if (error == HM_EINVAL ||
+        (!error && out->size > begin && !utf8_valid(out->at + begin, out->size - begin, NULL))) {
         const struct io_pretty_style style = {1, 80, -1, true, true};
         out->size = begin;
         io_pretty_term(out, prompt, &style);

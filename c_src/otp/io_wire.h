@@ -2,10 +2,10 @@
  * otp/io_wire: the terms of the IO protocol, both ways (stdlib's guide io_protocol; lib/stdlib/src/io.erl,
  * lib/kernel/src/group.erl).
  *
- * {io_request, From, ReplyAs, Request} is answered {io_reply, ReplyAs, Reply}. Requests have two generations: since R13
- * with an encoding, {get_line, unicode, Prompt}, and before without one, {get_line, Prompt}, which means latin1; nodes
- * that lack the distribution flag UNICODE_IO get the old ones. Reads terms that were checked and has no side effects.
- * Any thread.
+ * {io_request, From, ReplyAs, Request} is answered {io_reply, ReplyAs, Reply}. Requests have two generations:
+ * since R13 with an encoding, {get_line, unicode, Prompt}, and before without one, {get_line, Prompt}, which
+ * means latin1; nodes that lack the distribution flag UNICODE_IO get the old ones. Reads terms that were
+ * checked and has no side effects. Any thread.
  */
 #ifndef HM_OTP_IO_WIRE_H
 #define HM_OTP_IO_WIRE_H
@@ -30,10 +30,10 @@ enum io_request_kind {
 
 struct io_request {
     enum io_request_kind kind;
-    bool latin1;    /* the encoding of the text, or of the answer */
-    hm_term term;   /* PUT_CHARS: the text; GET_*: the prompt; SETOPTS, REQUESTS: the list */
+    bool latin1;  /* the encoding of the text, or of the answer */
+    hm_term term; /* PUT_CHARS: the text; GET_*: the prompt; SETOPTS, REQUESTS: the list */
     hm_term module, function, arguments; /* PUT_APPLY, GET_UNTIL */
-    uint64_t count; /* GET_CHARS */
+    uint64_t count;                      /* GET_CHARS */
 };
 
 struct io_message {
@@ -56,11 +56,12 @@ void io_wire_put_options(hm_build *build, const struct io_options *options);
 void io_wire_begin_reply(hm_build *build, hm_term reply_as);
 /* {put_chars, unicode, <<Text>>} */
 void io_wire_put_text(hm_build *build, const void *utf8, size_t size);
-/* What was read: UTF-8 as binary or list. false, and nothing is written, when it is asked for in latin1 and has other
- * characters. */
+/* What was read: UTF-8 as binary or list. false, and nothing is written, when it is asked for in latin1 and
+ * has other characters. */
 bool io_wire_put_data(hm_build *build, struct bytes utf8, bool binary, bool latin1);
 
-/* io_lib:format_prompt/1: text in any form, an atom, {format, Format, Arguments}, or a term. Errors stick in the writer. */
+/* io_lib:format_prompt/1: text in any form, an atom, {format, Format, Arguments}, or a term. Errors stick in
+ * the writer. */
 void io_wire_put_prompt(struct writer *out, hm_term prompt);
 
 #endif

@@ -1,4 +1,5 @@
-/* io_lib:write/2: terms in one line, strings as lists of numbers. The other half of otp/io_pretty.h is io_pretty.c. */
+/* io_lib:write/2: terms in one line, strings as lists of numbers. The other half of otp/io_pretty.h is
+ * io_pretty.c. */
 #include "otp/io_pretty.h"
 
 #include <stdio.h>
@@ -122,39 +123,19 @@ void io_write_term(struct writer *out, hm_term term, int64_t depth, bool unicode
         return;
     }
     switch (hm_term_type(term)) {
-    case HM_TYPE_ATOM:
-        io_text_write_atom(out, term, !unicode);
-        break;
-    case HM_TYPE_INTEGER:
-        put_leaf(out, term, print_integer);
-        break;
-    case HM_TYPE_FLOAT:
-        put_leaf(out, term, print_float);
-        break;
+    case HM_TYPE_ATOM: io_text_write_atom(out, term, !unicode); break;
+    case HM_TYPE_INTEGER: put_leaf(out, term, print_integer); break;
+    case HM_TYPE_FLOAT: put_leaf(out, term, print_float); break;
     case HM_TYPE_PID:
     case HM_TYPE_PORT:
-    case HM_TYPE_REFERENCE:
-        put_leaf(out, term, print_id);
-        break;
-    case HM_TYPE_FUN:
-        put_leaf(out, term, print_fun);
-        break;
+    case HM_TYPE_REFERENCE: put_leaf(out, term, print_id); break;
+    case HM_TYPE_FUN: put_leaf(out, term, print_fun); break;
     case HM_TYPE_BINARY:
-    case HM_TYPE_BITSTRING:
-        put_bits(out, term, depth);
-        break;
-    case HM_TYPE_NIL:
-        put_text(out, "[]");
-        break;
-    case HM_TYPE_LIST:
-        put_list(out, term, depth, unicode);
-        break;
-    case HM_TYPE_TUPLE:
-        put_tuple(out, term, depth, unicode);
-        break;
-    case HM_TYPE_MAP:
-        put_map(out, term, depth, unicode);
-        break;
+    case HM_TYPE_BITSTRING: put_bits(out, term, depth); break;
+    case HM_TYPE_NIL: put_text(out, "[]"); break;
+    case HM_TYPE_LIST: put_list(out, term, depth, unicode); break;
+    case HM_TYPE_TUPLE: put_tuple(out, term, depth, unicode); break;
+    case HM_TYPE_MAP: put_map(out, term, depth, unicode); break;
     case HM_TYPE_RECORD: {
         struct printer printer = {.out = *out, .syntax = HM_SYNTAX_ERLANG};
         print_term(&printer, term);
@@ -179,7 +160,8 @@ static uint32_t divide(uint32_t *words, size_t *count, uint32_t by) {
 }
 
 int io_put_integer(struct writer *out, hm_term term, unsigned base, bool lower, struct bytes prefix) {
-    const char *digits = lower ? "0123456789abcdefghijklmnopqrstuvwxyz" : "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *digits =
+        lower ? "0123456789abcdefghijklmnopqrstuvwxyz" : "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     struct integer integer;
     if (base < 2 || base > 36 || !view_integer(term.bytes, &integer))
         return HM_EINVAL;

@@ -1,10 +1,11 @@
 /*
- * otp/logger_proxy: what processes on other nodes log whose group leader is here (lib/kernel/src/logger.erl, log_remote;
- * logger_proxy.erl). A BEAM sends such events to the node of the group leader, and its own handlers leave them out: this is
- * the only place where they are seen. They become log lines, logger.remote, of the level that is nearest.
+ * otp/logger_proxy: what processes on other nodes log whose group leader is here (lib/kernel/src/logger.erl,
+ * log_remote; logger_proxy.erl). A BEAM sends such events to the node of the group leader, and its own
+ * handlers leave them out: this is the only place where they are seen. They become log lines, logger.remote,
+ * of the level that is nearest.
  *
- * {log, Level, Format, Arguments, Meta} or {log, Level, StringOrReport, Meta}. Functions that a report brings along
- * to make text of it (report_cb) cannot run here: reports are printed as terms.
+ * {log, Level, Format, Arguments, Meta} or {log, Level, StringOrReport, Meta}. Functions that a report brings
+ * along to make text of it (report_cb) cannot run here: reports are printed as terms.
  */
 #include <stdio.h>
 
@@ -37,7 +38,8 @@ static enum log_level level_of(hm_term level) {
 }
 
 static void put_report(struct writer *out, hm_term report) {
-    const struct io_pretty_style style = {.column = 1, .line_length = 80, .depth = 30, .unicode = true, .strings = true};
+    const struct io_pretty_style style = {
+        .column = 1, .line_length = 80, .depth = 30, .unicode = true, .strings = true};
     out->size = 0;
     out->error = HM_OK;
     io_pretty_term(out, report, &style);
@@ -51,7 +53,8 @@ static void put_event(struct writer *out, hm_term format, const hm_term *argumen
     put_report(out, format);
     if (arguments) {
         writer_u8(out, ' ');
-        io_pretty_term(out, *arguments, &(struct io_pretty_style){.column = 1, .line_length = 80, .depth = 30});
+        io_pretty_term(out, *arguments,
+                       &(struct io_pretty_style){.column = 1, .line_length = 80, .depth = 30});
     }
 }
 
@@ -72,8 +75,8 @@ static void put_who(hm_process *self, hm_term meta, char *who, size_t capacity) 
     hm_pid pid;
     *who = '\0';
     if (hm_map_get_atom(meta, "pid", &pid_term) && pid_decode(self->node->names, pid_term, &pid))
-        snprintf(who, capacity, "<%s.%u.%u> ", log_escape(bytes_of(hm_node_name_text(pid.node),
-                                                                    strlen(hm_node_name_text(pid.node)))).text,
+        snprintf(who, capacity, "<%s.%u.%u> ",
+                 log_escape(bytes_of(hm_node_name_text(pid.node), strlen(hm_node_name_text(pid.node)))).text,
                  pid.id, pid.serial);
 }
 

@@ -1,11 +1,11 @@
 /*
- * otp/user: the group leader of this node's processes, and of those that they start elsewhere: what is printed to it
- * becomes log lines, io.output, one for each line of the text, and nothing can be read (as with erl -noinput). A BEAM has it
- * under the same name (lib/kernel/src/user.erl).
+ * otp/user: the group leader of this node's processes, and of those that they start elsewhere: what is
+ * printed to it becomes log lines, io.output, one for each line of the text, and nothing can be read (as with
+ * erl -noinput). A BEAM has it under the same name (lib/kernel/src/user.erl).
  *
  * A line without its end is kept for a moment, since many print a line in pieces; then, or when somebody else
- * prints, it is written as it is. What is not printable is escaped, and the log writes only so many lines of one id
- * in a second: printing without end costs neither disk nor memory.
+ * prints, it is written as it is. What is not printable is escaped, and the log writes only so many lines of
+ * one id in a second: printing without end costs neither disk nor memory.
  */
 #include "etf/ids.h"
 #include "etf/print.h"
@@ -35,8 +35,9 @@ static void write_line(struct user *user) {
         log_error(&node->log, "io.memory", "no memory for what a process of %s printed",
                   hm_node_name_text(user->from.node));
     else
-        log_info(&node->log, "io.output", "<%s.%u.%u> %.*s", hm_node_name_text(user->from.node), user->from.id,
-                 user->from.serial, (int)printer.out.size, printer.out.size ? (const char *)printer.out.at : "");
+        log_info(&node->log, "io.output", "<%s.%u.%u> %.*s", hm_node_name_text(user->from.node),
+                 user->from.id, user->from.serial, (int)printer.out.size,
+                 printer.out.size ? (const char *)printer.out.at : "");
     writer_fini(&printer.out);
     user->size = 0;
 }

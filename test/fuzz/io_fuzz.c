@@ -1,8 +1,9 @@
 /* layer: otp
- * What anybody may send to an IO device: requests with formats, options, lists of requests. Each is answered once,
- * in the end; then the device still works. The same terms as formats of their own, and as log events.
+ * What anybody may send to an IO device: requests with formats, options, lists of requests. Each is answered
+ * once, in the end; then the device still works. The same terms as formats of their own, and as log events.
  *
- * The first byte says how many bytes of input follow, which the device gets in two parts; then come terms: requests. */
+ * The first byte says how many bytes of input follow, which the device gets in two parts; then come terms:
+ * requests. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -35,7 +36,8 @@ static struct fuzz fuzz;
 static enum hm_verdict on_reply(hm_process *self, hm_term message) {
     hm_term parts[3];
     (void)self;
-    assert(hm_tuple_elements(message, 3, parts) && hm_is_atom(parts[0], "io_reply") && hm_is_atom(parts[1], "as"));
+    assert(hm_tuple_elements(message, 3, parts) && hm_is_atom(parts[0], "io_reply") &&
+           hm_is_atom(parts[1], "as"));
     fuzz.replies++;
     return HM_CONTINUE;
 }
@@ -178,7 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ask(fuzz.device, ATOM_TERM("getopts"));
     run();
     assert(fuzz.replies == sent + 1);
-    assert(process_deliver_exit(process_lookup(fuzz.node, fuzz.device), fuzz.asker->pid, ATOM_TERM("kill"), true) == 0);
+    assert(process_deliver_exit(process_lookup(fuzz.node, fuzz.device), fuzz.asker->pid, ATOM_TERM("kill"),
+                                true) == 0);
     run();
     assert(!fuzz.server);
     return 0;

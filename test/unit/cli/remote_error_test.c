@@ -38,17 +38,21 @@ static void errors_are_told_as_the_shells_do(void **state) {
     } CASES[] = {
         {HM_RPC_ERROR, "undef", STACK, "exception error: undefined function m:f/2\n" IN_ERLANG,
          "** (UndefinedFunctionError) function :m.f/2 is undefined\n" IN_ELIXIR},
-        {HM_RPC_ERROR, "function_clause", STACK, "exception error: no function clause matching m:f/2\n" IN_ERLANG,
+        {HM_RPC_ERROR, "function_clause", STACK,
+         "exception error: no function clause matching m:f/2\n" IN_ERLANG,
          "** (FunctionClauseError) no function clause matching in :m.f/2\n" IN_ELIXIR},
-        {HM_RPC_ERROR, "badarg", "[]", "exception error: bad argument\n", "** (ArgumentError) argument error\n"},
+        {HM_RPC_ERROR, "badarg", "[]", "exception error: bad argument\n",
+         "** (ArgumentError) argument error\n"},
         {HM_RPC_ERROR, "undef", "[]", "exception error: undef\n", "** (ErlangError) Erlang error: :undef\n"},
         {HM_RPC_ERROR, "{badmatch, [a]}", "x", "exception error: no match of right hand side value [a]\n",
          "** (MatchError) no match of right hand side value: [:a]\n"},
         {HM_RPC_ERROR, "{my, \"own\"}", "[{x}]", "exception error: {my,\"own\"}\n",
          "** (ErlangError) Erlang error: {:my, ~c\"own\"}\n"},
         {HM_RPC_ERROR,
-         "#{'__exception__' => true, '__struct__' => 'Elixir.RuntimeError', message => <<\"oops \\\"x\\\" \\e[2J\">>}", "[]",
-         "exception error: (RuntimeError) oops \\\"x\\\" \\e[2J\n", "** (RuntimeError) oops \\\"x\\\" \\e[2J\n"},
+         "#{'__exception__' => true, '__struct__' => 'Elixir.RuntimeError', message => <<\"oops \\\"x\\\" "
+         "\\e[2J\">>}",
+         "[]", "exception error: (RuntimeError) oops \\\"x\\\" \\e[2J\n",
+         "** (RuntimeError) oops \\\"x\\\" \\e[2J\n"},
         {HM_RPC_ERROR, "#{'__exception__' => true, '__struct__' => 'Elixir.E', term => 1}", "[]", NULL,
          "** (E) %E{__exception__: true, term: 1}\n"},
         {HM_RPC_EXIT, "because", "[]", "exception exit: because\n", "** (exit) :because\n"},
@@ -101,8 +105,9 @@ static void as_a_term_it_has_four_parts(void **state) {
     remote_error_put(out, &error, HM_SYNTAX_ERLANG);
     assert_int_equal(hm_build_error(out), HM_OK);
     assert_int_equal(hm_term_print(hm_build_term(out), HM_SYNTAX_JSON, 0, &text), HM_OK);
-    assert_string_equal(text, "{\"class\":\"error\",\"message\":\"exception error: undefined function m:f/2\","
-                              "\"reason\":\"undef\",\"stack\":[\"m:f/2 (m.erl:12)\",\"'Elixir.A.B':run/0\"]}");
+    assert_string_equal(text,
+                        "{\"class\":\"error\",\"message\":\"exception error: undefined function m:f/2\","
+                        "\"reason\":\"undef\",\"stack\":[\"m:f/2 (m.erl:12)\",\"'Elixir.A.B':run/0\"]}");
     free(text);
     hm_build_free(reason);
     hm_build_free(stack);

@@ -114,8 +114,8 @@ static void names(void **state) {
     assert_string_equal(name_shown("x"), "x");
 }
 
-static int read_call(struct call_argument *call, int flags, const char *module, const char *function, const char *list,
-                     char *why) {
+static int read_call(struct call_argument *call, int flags, const char *module, const char *function,
+                     const char *list, char *why) {
     struct settings settings = {.erlang = flags & ERLANG, .elixir = flags & ELIXIR};
     char room[3][40], *arguments[] = {room[0], room[1], room[2]};
     snprintf(room[0], sizeof room[0], "%s", module);
@@ -125,7 +125,8 @@ static int read_call(struct call_argument *call, int flags, const char *module, 
     return call_argument_read(call, arguments, list ? 3 : 2, &settings, why, WHY_BYTES);
 }
 
-static void calls(int flags, const char *module, const char *function, const char *list, enum hm_syntax syntax, const char *printed) {
+static void calls(int flags, const char *module, const char *function, const char *list,
+                  enum hm_syntax syntax, const char *printed) {
     struct call_argument call = {.arguments = hm_build_new()};
     char why[WHY_BYTES] = "", *text;
     assert_int_equal(read_call(&call, flags, module, function, list, why), 0);

@@ -81,8 +81,8 @@ static void formats_are_left_to_the_device(void **state) {
     hm_pid device = start_device(fixture);
     hm_build *build = hm_build_new();
     hm_put_format(build, "[1, two]");
-    assert_int_equal(io_client_format(fixture->probe.process, device, ATOM_TERM("~p ~p"), hm_build_term(build),
-                                      on_done, &outcome),
+    assert_int_equal(io_client_format(fixture->probe.process, device, ATOM_TERM("~p ~p"),
+                                      hm_build_term(build), on_done, &outcome),
                      HM_OK);
     hm_build_free(build);
     expect_outcome(fixture, HM_OK, "ok");
@@ -114,7 +114,8 @@ static void a_device_that_is_not_there_is_an_error(void **state) {
 static void a_device_that_is_silent_is_given_up(void **state) {
     struct fixture *fixture = *state;
     hm_pid device = start_device(fixture);
-    assert_int_equal(hm_io_put_chars(fixture->probe.process, device, "silent", 6, 0, on_done, &outcome), HM_OK);
+    assert_int_equal(hm_io_put_chars(fixture->probe.process, device, "silent", 6, 0, on_done, &outcome),
+                     HM_OK);
     expect_outcome(fixture, HM_ETIMEOUT, "");
 }
 

@@ -81,7 +81,8 @@ static int format_with(size_t cap, const char *format, const char *arguments, ch
 
 /* A few bytes must not become gigabytes. */
 static void a_short_format_cannot_fill_the_memory(void **state) {
-    static const char *const FORMATS[] = {"~99999999c", "~99999999w", "~.99999999f", "~99999999.99999999c", "~99999999s"};
+    static const char *const FORMATS[] = {"~99999999c", "~99999999w", "~.99999999f", "~99999999.99999999c",
+                                          "~99999999s"};
     static const char *const ARGUMENTS[] = {"[120]", "[x]", "[1.5]", "[120]", "[x]"};
     (void)state;
     for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
@@ -184,7 +185,8 @@ static void functions_that_are_known(void **state) {
 static void pids_have_the_name_of_their_node(void **state) {
     char text[100];
     (void)state;
-    assert_int_equal(format_with(CAP, "~p ~w", "[<\"a@host\".12.3.4>, fun lists:map/2]", text, sizeof text), HM_OK);
+    assert_int_equal(format_with(CAP, "~p ~w", "[<\"a@host\".12.3.4>, fun lists:map/2]", text, sizeof text),
+                     HM_OK);
     assert_string_equal(text, "<a@host.12.3> fun lists:map/2");
 }
 

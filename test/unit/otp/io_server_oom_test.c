@@ -48,8 +48,10 @@ static enum hm_verdict on_done(hm_process *self, void *arg, int error, hm_term r
 static void use_device(struct fixture *fixture, struct terminal *terminal) {
     static const char *const REQUESTS[] = {
         "{put_chars, unicode, \"one\"}",
-        "{put_chars, unicode, io_lib, format, [\"~p ~10s ~f ~.16b\", [[{a, #{b => <<1, 2>>}}], x, 1.5, 255]]}",
-        "{put_chars, unicode, io_lib, format, [\"~20p\", [[{a, \"text\", <<\"text\">>, [1, 2, 3, 4, 5, 6, 7, 8, 9]}]]]}",
+        "{put_chars, unicode, io_lib, format, [\"~p ~10s ~f ~.16b\", [[{a, #{b => <<1, 2>>}}], x, 1.5, "
+        "255]]}",
+        "{put_chars, unicode, io_lib, format, [\"~20p\", [[{a, \"text\", <<\"text\">>, [1, 2, 3, 4, 5, 6, 7, "
+        "8, 9]}]]]}",
         "{put_chars, latin1, \"two\"}",
         "{get_line, unicode, \"> \"}",
         "{requests, [{put_chars, unicode, \"x\"}, {get_chars, latin1, '', 2}]}",

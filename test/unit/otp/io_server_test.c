@@ -58,7 +58,8 @@ static struct terminal *open_with(struct fixture *fixture, struct hm_io_device d
     device.geometry = geometry;
     device.ended = ended;
     device.arg = terminal;
-    assert_int_equal(hm_io_server_start(fixture->node, &device, NULL, &terminal->server, &terminal->pid), HM_OK);
+    assert_int_equal(hm_io_server_start(fixture->node, &device, NULL, &terminal->server, &terminal->pid),
+                     HM_OK);
     return terminal;
 }
 
@@ -66,8 +67,8 @@ static struct terminal *open_terminal(struct fixture *fixture) {
     return open_with(fixture, (struct hm_io_device){.input = input});
 }
 
-#define ask(fixture, terminal, tag, pattern, ...)                                                              \
-    fixture_send(fixture, hm_to_pid((terminal)->pid), "{io_request, ~p, " tag ", " pattern "}",                 \
+#define ask(fixture, terminal, tag, pattern, ...)                                                            \
+    fixture_send(fixture, hm_to_pid((terminal)->pid), "{io_request, ~p, " tag ", " pattern "}",              \
                  (fixture)->probe.process->pid, ##__VA_ARGS__)
 
 static void type(struct fixture *fixture, struct terminal *terminal, const char *text) {
@@ -95,7 +96,8 @@ static void prints_in_both_encodings(void **state) {
         {"{put_chars, unicode, <<255>>}", "", "{error,{put_chars,unicode,<<255>>}}"},
         {"{put_chars, unicode, nobody}", "", "{error,{put_chars,unicode,nobody}}"},
         {"{put_chars, latin1, [8364]}", "", "{error,{put_chars,latin1,[8364]}}"},
-        {"{put_chars, unicode, io_lib, format, [\"~p ~ts~n\", [{a, \"b\"}, [8364]]]}", "{a,\"b\"} \xe2\x82\xac\n", "ok"},
+        {"{put_chars, unicode, io_lib, format, [\"~p ~ts~n\", [{a, \"b\"}, [8364]]]}",
+         "{a,\"b\"} \xe2\x82\xac\n", "ok"},
         {"{put_chars, unicode, io_lib, format, [\"~p\", []]}", "", "{error,format}"},
         {"{put_chars, latin1, io_lib, fwrite, [\"~ts\", [[8364]]]}", "", "{error,fwrite}"},
         {"{put_chars, unicode, io_lib, write, [\"ab\"]}", "[97,98]", "ok"},
@@ -109,10 +111,13 @@ static void prints_in_both_encodings(void **state) {
         {"{put_ansi, [], red}", "", "{error,request}"},
         {"unknown", "", "{error,request}"},
         {"{requests, []}", "", "ok"},
-        {"{requests, [{put_chars, unicode, \"a\"}, {requests, []}, {requests, [{put_chars, unicode, \"b\"}]}]}", "ab", "ok"},
+        {"{requests, [{put_chars, unicode, \"a\"}, {requests, []}, {requests, [{put_chars, unicode, "
+         "\"b\"}]}]}",
+         "ab", "ok"},
         {"{requests, [{put_chars, unicode, \"a\"}, getopts, {put_chars, unicode, \"b\"}]}", "a",
          "[{expand_fun,false},{echo,true},{binary,false},{encoding,unicode}]"},
-        {"{requests, [{put_chars, unicode, \"a\"}, what, {put_chars, unicode, \"b\"}]}", "a", "{error,request}"},
+        {"{requests, [{put_chars, unicode, \"a\"}, what, {put_chars, unicode, \"b\"}]}", "a",
+         "{error,request}"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         hm_build *request = hm_build_new();
@@ -229,7 +234,8 @@ static void readers_wait_in_order_and_printers_do_not(void **state) {
     struct terminal *terminal = open_terminal(fixture);
     ask(fixture, terminal, "a", "{get_line, unicode, \"a> \"}");
     ask(fixture, terminal, "b", "{get_line, unicode, \"b> \"}");
-    ask(fixture, terminal, "c", "{requests, [{put_chars, unicode, \"c!\"}, {get_line, unicode, \"c> \"}, getopts]}");
+    ask(fixture, terminal, "c",
+        "{requests, [{put_chars, unicode, \"c!\"}, {get_line, unicode, \"c> \"}, getopts]}");
     ask(fixture, terminal, "d", "{put_chars, unicode, \"d!\"}");
     expect_text(fixture, "{io_reply,d,ok}");
     expect_printed(terminal, "a> c!d!");

@@ -156,7 +156,8 @@ static void messages_have_four_elements(void **state) {
     (void)state;
     hm_build *build = parse("{io_request, pid, ref, getopts}");
     assert_true(io_wire_read_message(hm_build_term(build), &io));
-    assert_true(hm_is_atom(io.from, "pid") && hm_is_atom(io.reply_as, "ref") && hm_is_atom(io.request, "getopts"));
+    assert_true(hm_is_atom(io.from, "pid") && hm_is_atom(io.reply_as, "ref") &&
+                hm_is_atom(io.request, "getopts"));
     hm_build_free(build);
     build = parse("{io_request, pid, getopts}");
     assert_false(io_wire_read_message(hm_build_term(build), &io));

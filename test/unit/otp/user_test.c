@@ -54,7 +54,8 @@ static void pieces_of_a_line_are_put_together(void **state) {
     assert_int_equal(process_spawn(fixture->node, &probe_class, &other), HM_OK);
     other->state = &fixture->probe;
     fixture->log[0] = '\0';
-    fixture_send(fixture, hm_to_name("user", NULL), "{io_request, ~p, r, {put_chars, unicode, \"x\"}}", other->pid);
+    fixture_send(fixture, hm_to_name("user", NULL), "{io_request, ~p, r, {put_chars, unicode, \"x\"}}",
+                 other->pid);
     expect_text(fixture, "{io_reply,r,ok}");
     expect_lines(fixture, "thr\n");
     /* or time passes */
