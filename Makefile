@@ -36,8 +36,8 @@ ABI := 0
 
 # ---- what is there ----
 
-LAYERS := base etf dist node otp api services discovery cli
-LIB_LAYERS := base etf dist node otp api
+LAYERS := base etf dist node otp eval api services discovery cli
+LIB_LAYERS := base etf dist node otp eval api
 HAVE_LAYERS := $(foreach l,$(LAYERS),$(if $(wildcard c_src/$l/*.c),$l))
 
 # upto_X: the layers a file of layer X may call, itself included.
@@ -73,7 +73,7 @@ EI_LIB = $(EI_DIR)/lib/libei.a
 
 # Asked for when a link needs them, not when the Makefile is read: `make run` may have to install them first.
 EVENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libmd)
-EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd)
+EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath) -lm
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
 EDIT_LIBS = $(shell $(PKG_CONFIG) --libs libedit)
 CMOCKA_LIBS = -lcmocka
@@ -109,6 +109,7 @@ endif
 # What only one layer may see: ei is behind etf, line editing is the chat client's.
 layer_cflags_etf = $(if $(EI_DIR),-isystem $(EI_DIR)/include,$(error ei.h was not found: run scripts/bootstrap, or give EI_DIR=))
 layer_cflags_cli = $(EDIT_CFLAGS)
+layer_cflags_eval = $(shell $(PKG_CONFIG) --cflags libtommath)
 
 # -rdynamic, but for hm_* only: a module given to --load finds the API in the program.
 EXE_EXPORT := -Wl,--dynamic-list=scripts/hermod.dynlist
@@ -365,6 +366,10 @@ uninstall: ## remove what install put there
 check-install: ## install into a temporary directory and build the examples against that; rebar3 compile
 	@test/check-install '$(MAKE)'
 	@test/check-rebar3
+
+.PHONY: library
+library: ## c_src/eval/library_forms.inc from the Erlang sources beside it (needs Erlang)
+	scripts/make-library c_src/eval/library c_src/eval/library_forms.inc
 
 .PHONY: priv version
 priv: $(PROGRAM) ## the program as an Erlang application's priv file (rebar3 compile)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "etf/ids.h"
+#include "eval/evaluator.h"
 #include "node/peers.h"
 #include "node/pool.h"
 #include "otp/otp.h"
@@ -208,6 +209,10 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
     set_dist(node, options);
     if ((error = otp_start(node)) != HM_OK)
         goto fail;
+    struct evaluator_options evaluator = {options->eval_memory, options->eval_total_memory, options->eval_depth,
+                                          options->eval_steps};
+    if (!options->no_eval && (error = evaluator_start(node, &evaluator)) != HM_OK)
+        goto fail;
     *result = node;
     return HM_OK;
 fail:
@@ -325,6 +330,7 @@ void hm_node_free(hm_node *node) {
     hm_node_stop(node);
     end_names_queries(node);
     pool_free(node->pool);
+    evaluator_stop(node);
     otp_stop(node);
     turn_free(node->turn);
     dist_fini(&node->dist);

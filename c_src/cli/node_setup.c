@@ -38,6 +38,11 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     o->max_pg_groups = (uint32_t)settings->max_pg_groups;
     o->max_pg_members = (uint32_t)settings->max_pg_members;
     o->max_pg_monitors = (uint32_t)settings->max_pg_monitors;
+    o->no_eval = !settings->eval;
+    o->eval_memory = settings->eval_memory;
+    o->eval_total_memory = settings->eval_total_memory;
+    o->eval_depth = (uint32_t)settings->eval_depth;
+    o->eval_steps = settings->eval_steps;
     o->output_high = settings->output_high;
     o->output_low = settings->output_low;
     o->log_level = (enum hm_log_level)settings->log_level;

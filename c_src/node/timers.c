@@ -65,6 +65,19 @@ bool timers_cancel(hm_process *process, uint64_t number) {
     return false;
 }
 
+int64_t timers_left_ms(const hm_process *process, uint64_t number) {
+    const struct timer *timer;
+    struct timeval end, now;
+    LIST_FOREACH(timer, &process->timers, link) {
+        if (timer->number != number || !event_pending(timer->event, EV_TIMEOUT, &end))
+            continue;
+        gettimeofday(&now, NULL); /* event_pending's clock */
+        int64_t left = (int64_t)(end.tv_sec - now.tv_sec) * 1000 + (end.tv_usec - now.tv_usec) / 1000;
+        return left > 0 ? left : 0;
+    }
+    return -1;
+}
+
 void timers_on_end(hm_process *process) {
     struct timer *timer;
     while ((timer = LIST_FIRST(&process->timers)))

@@ -6,6 +6,8 @@
 
 /* Puts `message` (taken, also on failure) into the mailbox after ms; *number identifies it until then. */
 int timers_add(hm_process *process, int64_t ms, struct message *message, uint64_t *number);
+/* -1: there is none. */
+int64_t timers_left_ms(const hm_process *process, uint64_t number);
 bool timers_cancel(hm_process *process, uint64_t number);
 void timers_on_end(hm_process *process);
 

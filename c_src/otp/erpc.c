@@ -5,6 +5,7 @@
 #include "otp/erpc.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "node/process.h"
 #include "otp/gen_server.h"
@@ -23,6 +24,21 @@ static void log_error_exit(hm_process *self, hm_term reason) {
     log_error(&self->node->log, "process.error", "error in process %s with exit value: %s",
               process_label(self).text, text ? text : "(no memory to print it)");
     free(text);
+}
+
+/* The node of the group leader shows it, as a log event of ours: what the emulator makes of such an end, and logger sends there
+ * (lib/kernel/src/logger.erl, log_remote). */
+static void log_at_leader(hm_process *self, hm_term reason) {
+    struct hm_node *node = self->node;
+    const char *name = hm_node_name_text(node->name);
+    struct timespec now;
+    if (!self->leader.node || self->leader.node == node->name)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    hm_sendf(self, hm_to_name("logger_proxy", self->leader.node),
+             "{log, error, ~c, [~p, ~a, ~t], #{gl => ~p, pid => ~p, time => ~i, error_logger => #{emulator => true, tag => error}}}",
+             "Error in process ~p on node ~p with exit value:~n~p~n", self->pid, name, reason, self->leader, self->pid,
+             (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
 /* {ResRef, return, V} | {ResRef, throw, T} | {ResRef, exit, R} | {ResRef, error, Reason, Stack} */
@@ -83,8 +99,10 @@ static enum hm_verdict end(hm_process *self, const struct pending *request, enum
         put_plain_outcome(reason, outcome, result, request->kind == CAST);
     bool built = reason && hm_build_error(reason) == HM_OK && hm_build_term(reason).size;
     process_set_reason(self, built ? hm_build_term(reason) : ATOM_TERM("system_limit"));
-    if (built && request->kind != CALL && (outcome == MFA_ERROR || outcome == MFA_THROW))
+    if (built && request->kind != CALL && (outcome == MFA_ERROR || outcome == MFA_THROW)) {
         log_error_exit(self, hm_build_term(reason));
+        log_at_leader(self, hm_build_term(reason));
+    }
     hm_build_free(reason);
     return HM_STOP;
 }

@@ -110,7 +110,10 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
         } else if (!view_fun(arguments.term[0].bytes, &fun)) {
             return fail(result, "badarg", module, function, list);
         } else if (!fun.external) {
-            return fail_closure(result, &fun);
+            const struct otp_evaluator *evaluator =
+                access_allows(self, term_at(fun.module), function) ? otp_of(self->node)->evaluator : NULL;
+            return evaluator ? evaluator->apply_fun(self, arguments.term[0], arguments.term[1], result, then)
+                             : fail_closure(result, &fun);
         } else {
             module = term_at(fun.module);
             function = term_at(fun.function);

@@ -66,7 +66,7 @@ void mfa_table_free(struct hm_node *node);
 /* ---- call ---- */
 
 /* Runs M:F(Arguments...) and writes one term into result (empty before): the value, what was thrown, the reason of exit/1, or {Reason,
- * Stack} of an error. erlang:apply/2,3 of functions of the table work; closures are undef. MFA_LATER when the function takes its time:
+ * Stack} of an error. erlang:apply/2,3 of functions of the table work; closures are otp_of(node)->evaluator's, undef without it. MFA_LATER when the function takes its time:
  * then->done (copied) gets the outcome. then may be NULL: such functions then fail with notsup. */
 enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term arguments, hm_build *result,
                            const struct mfa_then *then);
@@ -74,6 +74,13 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
 /* The same, {M, F, Args} with one way to end: then->done gets the outcome, now or later, and its verdict is passed on (HM_CONTINUE when later). A
  * result of size 0: there was no memory for one. */
 enum hm_verdict mfa_run(hm_process *self, const hm_term mfa[3], const struct mfa_then *then);
+
+/* Code that is no function of the table: the layer above (eval) can run some of it. */
+struct otp_evaluator {
+    /* erlang:apply of a closure; outcome and result as mfa_apply's. then as well: NULL means that the caller cannot wait. */
+    enum mfa_outcome (*apply_fun)(hm_process *self, hm_term fun, hm_term arguments, hm_build *result,
+                                  const struct mfa_then *then);
+};
 
 /* For handlers: badarg, or another reason of error/1. */
 enum mfa_outcome mfa_badarg(struct mfa_call *call);

@@ -11,6 +11,7 @@
 struct access_rule;
 struct function;
 struct mfa_entry;
+struct otp_evaluator;
 struct release;
 struct task_supervisor;
 
@@ -24,6 +25,7 @@ struct otp {
     LIST_HEAD(, function) exported;              /* function.c */
     STAILQ_HEAD(, access_rule) rules;            /* access.c */
     LIST_HEAD(, task_supervisor) task_supervisors;
+    struct otp_evaluator *evaluator;             /* of the layer above; NULL: closures are undef */
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;

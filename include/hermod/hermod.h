@@ -71,6 +71,11 @@ struct hm_options {
     uint32_t max_pg_groups;    /* groups of one pg scope, 1 000 000 */
     uint32_t max_pg_members;   /* memberships of one node in one pg scope, 10 000 000 */
     uint32_t max_pg_monitors;  /* processes that watch the groups of one pg scope, and peers that it has, 65 536 of each */
+    bool no_eval;              /* closures of peers (Node.spawn(node, fn -> ... end)) are undef instead of evaluated */
+    size_t eval_memory;        /* bytes of values of one evaluated closure, 32 MiB */
+    size_t eval_total_memory;  /* of all of them, 256 MiB */
+    uint32_t eval_depth;       /* calls and expressions that wait for a value, 200 000 */
+    uint64_t eval_steps;       /* steps that one may take without waiting for a message, 200 million */
     size_t output_high, output_low; /* bytes waiting for one peer: 8 MiB, 1 MiB */
 
     enum hm_log_level log_level; /* the most talkative level wanted */

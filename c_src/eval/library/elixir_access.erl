@@ -1,0 +1,18 @@
+-module('Elixir.Access').
+-export([get/2, get/3, fetch/2, 'fetch!'/2]).
+get(D, K) -> get(D, K, nil).
+get(#{'__struct__' := S}, _, _) -> '$elixir':raise('Elixir.UndefinedFunctionError', #{module => S, function => fetch, arity => 2, reason => nil, message => nil});
+get(M, K, Default) when is_map(M) -> maps:get(K, M, Default);
+get(L, K, Default) when is_list(L), is_atom(K) -> case lists:keyfind(K, 1, L) of {_, V} -> V; false -> Default end;
+get(L, K, _) when is_list(L) ->
+    '$elixir':argument_error(<<"the Access calls for keywords expect the key to be an atom, got: ", ('$inspect':text(K, []))/binary>>);
+get(nil, _, Default) -> Default;
+get(D, K, Default) -> '$eval':fail_as(function_clause, 'Elixir.Access', get, [D, K, Default]).
+fetch(M, K) when is_map(M) -> maps:find(K, M);
+fetch(L, K) when is_list(L) -> case lists:keyfind(K, 1, L) of {_, V} -> {ok, V}; false -> error end;
+fetch(nil, _) -> error.
+'fetch!'(D, K) ->
+    case fetch(D, K) of
+        {ok, V} -> V;
+        error -> '$elixir':raise('Elixir.KeyError', #{key => K, term => D, message => nil})
+    end.

@@ -1,0 +1,230 @@
+%% Enumerables are lists, maps, ranges and MapSets.
+-module('Elixir.Enum').
+-export([to_list/1, map/2, each/2, reduce/2, reduce/3, filter/2, reject/2, sum/1, product/1, count/1, count/2, join/1, join/2, map_join/2, map_join/3,
+         at/2, at/3, fetch/2, 'fetch!'/2, 'all?'/1, 'all?'/2, 'any?'/1, 'any?'/2, 'empty?'/1, 'member?'/2, find/2, find/3, find_index/2, find_value/2, find_value/3,
+         first/1, take/2, drop/2, take_while/2, drop_while/2, split/2, split_with/2, split_while/2, slice/2, slice/3, reverse/1, reverse/2, sort/1, sort/2, sort_by/2, sort_by/3,
+         max/1, max/2, min/1, min/2, max_by/2, min_by/2, min_max/1, uniq/1, uniq_by/2, dedup/1, zip/1, zip/2, zip_with/3, unzip/1, with_index/1, with_index/2,
+         group_by/2, group_by/3, frequencies/1, frequencies_by/2, flat_map/2, concat/1, concat/2, chunk_every/2, chunk_every/3, chunk_every/4, chunk_by/2, into/2, into/3,
+         map_reduce/3, scan/2, scan/3, intersperse/2, random/1, shuffle/1, take_every/2, map_every/3, reduce_while/3, take_random/2]).
+
+to_list(L) when is_list(L) -> L;
+to_list(#{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}) -> range(A, B, S);
+to_list(#{'__struct__' := 'Elixir.MapSet', map := M}) -> maps:keys(M);
+to_list(#{'__struct__' := _} = X) -> '$elixir':no_protocol('Elixir.Enumerable', X);
+to_list(M) when is_map(M) -> maps:to_list(M);
+to_list(X) -> '$elixir':no_protocol('Elixir.Enumerable', X).
+range(A, B, S) when S > 0, A =< B; S < 0, A >= B -> lists:seq(A, B, S);
+range(_, _, _) -> [].
+true(false) -> false;
+true(nil) -> false;
+true(_) -> true.
+
+map(E, F) -> map_list(to_list(E), F).
+map_list([H | T], F) -> [F(H) | map_list(T, F)];
+map_list([], _) -> [].
+each(E, F) -> lists:foreach(F, to_list(E)).
+reduce(E, F) ->
+    case to_list(E) of
+        [H | T] -> lists:foldl(F, H, T);
+        [] -> error('$elixir':exception('Elixir.Enum.EmptyError', #{message => <<"empty error">>}))
+    end.
+reduce(#{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}, Acc, F) -> reduce_range(A, B, S, Acc, F);
+reduce(E, Acc, F) -> fold(to_list(E), Acc, F).
+reduce_range(A, B, S, Acc, F) when S > 0, A =< B; S < 0, A >= B -> reduce_range(A + S, B, S, F(A, Acc), F);
+reduce_range(_, _, _, Acc, _) -> Acc.
+fold([H | T], Acc, F) -> fold(T, F(H, Acc), F);
+fold([], Acc, _) -> Acc.
+reduce_while(E, Acc, F) -> while(to_list(E), Acc, F).
+while([H | T], Acc, F) ->
+    case F(H, Acc) of
+        {cont, New} -> while(T, New, F);
+        {halt, New} -> New
+    end;
+while([], Acc, _) -> Acc.
+filter(E, F) -> [X || X <- to_list(E), true(F(X))].
+reject(E, F) -> [X || X <- to_list(E), not true(F(X))].
+sum(E) -> lists:foldl(fun(X, A) -> X + A end, 0, to_list(E)).
+product(E) -> lists:foldl(fun(X, A) -> A * X end, 1, to_list(E)).
+count(E) -> length(to_list(E)).
+count(E, F) -> length(filter(E, F)).
+join(E) -> join(E, <<>>).
+join(E, Sep) -> map_join(E, Sep, fun(X) -> X end).
+map_join(E, F) -> map_join(E, <<>>, F).
+map_join(E, Sep, F) -> iolist_to_binary(lists:join(Sep, [text(F(X)) || X <- to_list(E)])).
+text(X) -> 'Elixir.String.Chars':to_string(X).
+at(E, I) -> at(E, I, nil).
+at(E, I, D) -> case fetch(E, I) of {ok, V} -> V; error -> D end.
+fetch(E, I) when is_integer(I) ->
+    L = to_list(E),
+    case I < 0 of
+        true -> nth(lists:reverse(L), -I - 1);
+        false -> nth(L, I)
+    end.
+nth([H | _], 0) -> {ok, H};
+nth([_ | T], I) -> nth(T, I - 1);
+nth([], _) -> error.
+'fetch!'(E, I) ->
+    case fetch(E, I) of
+        {ok, V} -> V;
+        error -> error('$elixir':exception('Elixir.Enum.OutOfBoundsError', #{message => <<"out of bounds error">>}))
+    end.
+first(E) -> at(E, 0).
+'all?'(E) -> lists:all(fun true/1, to_list(E)).
+'all?'(E, F) -> lists:all(fun(X) -> true(F(X)) end, to_list(E)).
+'any?'(E) -> lists:any(fun true/1, to_list(E)).
+'any?'(E, F) -> lists:any(fun(X) -> true(F(X)) end, to_list(E)).
+'empty?'(E) -> to_list(E) =:= [].
+'member?'(E, X) -> lists:member(X, to_list(E)).
+find(E, F) -> find(E, nil, F).
+find(E, D, F) -> find_in(to_list(E), D, F).
+find_in([H | T], D, F) -> case true(F(H)) of true -> H; false -> find_in(T, D, F) end;
+find_in([], D, _) -> D.
+find_index(E, F) -> index(to_list(E), 0, F).
+index([H | T], I, F) -> case true(F(H)) of true -> I; false -> index(T, I + 1, F) end;
+index([], _, _) -> nil.
+find_value(E, F) -> find_value(E, nil, F).
+find_value(E, D, F) -> value_in(to_list(E), D, F).
+value_in([H | T], D, F) -> V = F(H), case true(V) of true -> V; false -> value_in(T, D, F) end;
+value_in([], D, _) -> D.
+take(E, N) when N >= 0 -> lists:sublist(to_list(E), N);
+take(E, N) -> lists:reverse(lists:sublist(lists:reverse(to_list(E)), -N)).
+drop(E, N) when N >= 0 -> skip(to_list(E), N);
+drop(E, N) -> lists:reverse(skip(lists:reverse(to_list(E)), -N)).
+skip([_ | T], N) when N > 0 -> skip(T, N - 1);
+skip(L, _) -> L.
+take_while(E, F) -> lists:takewhile(fun(X) -> true(F(X)) end, to_list(E)).
+drop_while(E, F) -> lists:dropwhile(fun(X) -> true(F(X)) end, to_list(E)).
+take_every(_, 0) -> [];
+take_every(E, N) -> every(to_list(E), N).
+every([H | T], N) -> [H | every(skip(T, N - 1), N)];
+every([], _) -> [].
+map_every(E, N, F) -> each_nth(to_list(E), 0, N, F).
+each_nth([H | T], 0, N, F) -> [F(H) | each_nth(T, N - 1, N, F)];
+each_nth([H | T], I, N, F) -> [H | each_nth(T, I - 1, N, F)];
+each_nth([], _, _, _) -> [].
+split(E, N) when N >= 0 -> L = to_list(E), {lists:sublist(L, N), skip(L, N)};
+split(E, N) -> L = to_list(E), split(L, max(length(L) + N, 0)).
+split_with(E, F) -> lists:partition(fun(X) -> true(F(X)) end, to_list(E)).
+split_while(E, F) -> lists:splitwith(fun(X) -> true(F(X)) end, to_list(E)).
+slice(E, #{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}) when S =:= 1; A =< B; S =:= -1 ->
+    L = to_list(E),
+    N = length(L),
+    From = case A < 0 of true -> A + N; false -> A end,
+    To = case B < 0 of true -> B + N; false -> B end,
+    case From < 0 orelse From >= N orelse To < From of
+        true -> case From < 0 andalso To >= 0 of true -> lists:sublist(L, To + 1); false -> [] end;
+        false -> lists:sublist(skip(L, From), To - From + 1)
+    end.
+slice(E, A, N) when is_integer(A), is_integer(N), N >= 0 ->
+    L = to_list(E),
+    case A < 0 andalso A + length(L) of
+        false -> lists:sublist(skip(L, A), N);
+        From when From >= 0 -> lists:sublist(skip(L, From), N);
+        _ -> []
+    end.
+reverse(E) -> lists:reverse(to_list(E)).
+reverse(E, T) -> lists:reverse(to_list(E), to_list(T)).
+sort(E) -> lists:sort(to_list(E)).
+sort(E, asc) -> sort(E);
+sort(E, desc) -> lists:sort(fun(A, B) -> A >= B end, to_list(E));
+sort(E, F) -> lists:sort(fun(A, B) -> true(F(A, B)) end, to_list(E)).
+sort_by(E, F) -> sort_by(E, F, asc).
+sort_by(E, F, asc) -> sort_by(E, F, fun(A, B) -> A =< B end);
+sort_by(E, F, desc) -> sort_by(E, F, fun(A, B) -> A >= B end);
+sort_by(E, F, C) ->
+    [X || {X, _} <- lists:sort(fun({_, A}, {_, B}) -> C(A, B) end, [{X, F(X)} || X <- to_list(E)])].
+empty() -> error('$elixir':exception('Elixir.Enum.EmptyError', #{message => <<"empty error">>})).
+max(E) -> case to_list(E) of [] -> empty(); L -> lists:max(L) end.
+min(E) -> case to_list(E) of [] -> empty(); L -> lists:min(L) end.
+max(E, F) when is_function(F, 0) -> case to_list(E) of [] -> F(); L -> lists:max(L) end;
+max(E, _) -> max(E).
+min(E, F) when is_function(F, 0) -> case to_list(E) of [] -> F(); L -> lists:min(L) end;
+min(E, _) -> min(E).
+min_max(E) -> {min(E), max(E)}.
+max_by(E, F) -> best(to_list(E), F, fun(A, B) -> A > B end).
+min_by(E, F) -> best(to_list(E), F, fun(A, B) -> A < B end).
+best([], _, _) -> empty();
+best([H | T], F, Better) ->
+    {Best, _} = lists:foldl(fun(X, {_, Key} = Acc) ->
+                                    K = F(X),
+                                    case Better(K, Key) of true -> {X, K}; false -> Acc end
+                            end, {H, F(H)}, T),
+    Best.
+uniq(E) -> lists:uniq(to_list(E)).
+uniq_by(E, F) -> uniq_by(to_list(E), F, #{}).
+uniq_by([H | T], F, Seen) ->
+    K = F(H),
+    case Seen of
+        #{K := _} -> uniq_by(T, F, Seen);
+        #{} -> [H | uniq_by(T, F, Seen#{K => true})]
+    end;
+uniq_by([], _, _) -> [].
+dedup(E) -> dedup_list(to_list(E)).
+dedup_list([A, A | T]) -> dedup_list([A | T]);
+dedup_list([A | T]) -> [A | dedup_list(T)];
+dedup_list([]) -> [].
+zip(Es) -> 'Elixir.List':zip([to_list(E) || E <- to_list(Es)]).
+zip(A, B) -> zip_lists(to_list(A), to_list(B), fun(X, Y) -> {X, Y} end).
+zip_with(A, B, F) -> zip_lists(to_list(A), to_list(B), F).
+zip_lists([A | As], [B | Bs], F) -> [F(A, B) | zip_lists(As, Bs, F)];
+zip_lists(_, _, _) -> [].
+unzip(E) -> lists:unzip(to_list(E)).
+with_index(E) -> with_index(E, 0).
+with_index(E, F) when is_function(F, 2) -> [F(X, I) || {X, I} <- with_index(E, 0)];
+with_index(E, I) -> number(to_list(E), I).
+number([H | T], I) -> [{H, I} | number(T, I + 1)];
+number([], _) -> [].
+group_by(E, F) -> group_by(E, F, fun(X) -> X end).
+group_by(E, F, G) ->
+    lists:foldl(fun(X, M) -> K = F(X), V = G(X), case M of #{K := L} -> M#{K := [V | L]}; #{} -> M#{K => [V]} end end, #{}, reverse(E)).
+frequencies(E) -> frequencies_by(E, fun(X) -> X end).
+frequencies_by(E, F) ->
+    lists:foldl(fun(X, M) -> K = F(X), case M of #{K := N} -> M#{K := N + 1}; #{} -> M#{K => 1} end end, #{}, to_list(E)).
+flat_map(E, F) -> flat(to_list(E), F).
+flat([H | T], F) -> to_list(F(H)) ++ flat(T, F);
+flat([], _) -> [].
+concat(E) -> flat(to_list(E), fun(X) -> X end).
+concat(A, B) -> to_list(A) ++ to_list(B).
+chunk_every(E, N) -> chunk_every(E, N, N, []).
+chunk_every(E, N, Step) -> chunk_every(E, N, Step, []).
+chunk_every(E, N, Step, Rest) when N > 0, Step > 0 -> chunks(to_list(E), N, Step, Rest).
+chunks([], _, _, _) -> [];
+chunks(L, N, Step, Rest) ->
+    C = lists:sublist(L, N),
+    case length(C) of
+        N -> case skip(L, Step) of
+                 [] -> [C];
+                 T when Step < N, length(T) =< N - Step -> [C | last_chunk(T, N, Step, Rest)];
+                 T -> [C | chunks(T, N, Step, Rest)]
+             end;
+        _ when Rest =:= discard -> [];
+        Have -> [C ++ lists:sublist(to_list(Rest), N - Have)]
+    end.
+last_chunk(_, _, _, discard) -> [];
+last_chunk(T, N, Step, Rest) -> chunks(T, N, Step, Rest).
+chunk_by(E, F) ->
+    case to_list(E) of
+        [] -> [];
+        [H | T] -> by(T, F, F(H), [H])
+    end.
+by([H | T], F, K, Acc) ->
+    case F(H) of
+        K -> by(T, F, K, [H | Acc]);
+        New -> [lists:reverse(Acc) | by(T, F, New, [H])]
+    end;
+by([], _, _, Acc) -> [lists:reverse(Acc)].
+into(E, C) -> collect(to_list(E), C).
+into(E, C, F) -> collect(map(E, F), C).
+collect(L, C) when is_list(C) -> C ++ L;
+collect(L, #{'__struct__' := 'Elixir.MapSet'} = S) -> lists:foldl(fun(X, A) -> 'Elixir.MapSet':put(A, X) end, S, L);
+collect(L, M) when is_map(M) -> maps:merge(M, maps:from_list(L));
+collect(L, B) when is_binary(B) -> iolist_to_binary([B | L]).
+map_reduce(E, Acc, F) -> lists:mapfoldl(F, Acc, to_list(E)).
+scan(E, F) -> case to_list(E) of [] -> []; [H | T] -> [H | scan(T, H, F)] end.
+scan(E, Acc, F) -> running(to_list(E), Acc, F).
+running([H | T], Acc, F) -> New = F(H, Acc), [New | running(T, New, F)];
+running([], _, _) -> [].
+intersperse(E, Sep) -> lists:join(Sep, to_list(E)).
+random(E) -> case to_list(E) of [] -> empty(); L -> lists:nth(rand:uniform(length(L)), L) end.
+shuffle(E) -> [X || {_, X} <- lists:keysort(1, [{rand:uniform(), X} || X <- to_list(E)])].
+take_random(E, N) -> lists:sublist(shuffle(E), N).
