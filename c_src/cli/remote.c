@@ -22,8 +22,8 @@ static void on_connected(struct tool *tool) {
     int out_fd = tool->settings->json ? STDERR_FILENO : STDOUT_FILENO;
     tool->closing = on_closing;
     tool_wait_as_long_as_it_takes(tool);
-    int error = terminal_open(&remote->terminal, tool->node, out_fd, remote->call.syntax == HM_SYNTAX_ELIXIR,
-                              on_stop, tool);
+    int error = terminal_open(&remote->terminal, tool->node, STDIN_FILENO, out_fd,
+                              remote->call.syntax == HM_SYNTAX_ELIXIR, on_stop, tool);
     if (error)
         tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
     else

@@ -184,10 +184,10 @@ static void on_signal(evutil_socket_t signal, short what, void *arg) {
     terminal->stop(terminal->arg, (int)signal);
 }
 
-int terminal_open(struct terminal *terminal, hm_node *node, int out_fd, bool binary,
+int terminal_open(struct terminal *terminal, hm_node *node, int in_fd, int out_fd, bool binary,
                   void (*stop)(void *arg, int signal), void *arg) {
     struct event_base *base = hm_node_base(node);
-    *terminal = (struct terminal){.in_fd = STDIN_FILENO, .out_fd = out_fd, .stop = stop, .arg = arg};
+    *terminal = (struct terminal){.in_fd = in_fd, .out_fd = out_fd, .stop = stop, .arg = arg};
     terminal->pollable = can_wait(terminal->in_fd);
     terminal->in = event_new(base, terminal->in_fd, EV_READ, on_readable, terminal);
     terminal->in_now = evtimer_new(base, on_readable, terminal);

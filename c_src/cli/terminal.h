@@ -31,9 +31,9 @@ struct terminal {
     void *arg;
 };
 
-/* Starts the device on a node; out_fd is where output goes. binary: what is read is a binary, as Elixir
+/* Starts the device on a node, with what it reads from and writes to, which stay the caller's. binary: what is read is a binary, as Elixir
  * expects. */
-int terminal_open(struct terminal *terminal, hm_node *node, int out_fd, bool binary,
+int terminal_open(struct terminal *terminal, hm_node *node, int in_fd, int out_fd, bool binary,
                   void (*stop)(void *arg, int signal), void *arg);
 /* Waits until everything is written, and ends a line that has not ended. */
 void terminal_flush(struct terminal *terminal);
