@@ -8,19 +8,20 @@ all() ->
     [members_are_seen_both_ways, joined_several_times, terms_as_groups, a_member_that_ends_leaves, a_killed_member_leaves,
      many_pids_at_once, what_is_not_joined, local_and_all, scopes_are_apart, monitor_a_group, monitor_the_scope,
      closest, sends_to_all, rpc_functions, rpc_mistakes, a_peer_that_dies, a_target_that_dies,
-     disconnect_and_back, second_target, peers_scope_restarts, targets_scope_restarts, hidden_target, flood, large_sync]
+     disconnect_and_back, second_target, peers_scope_restarts, targets_scope_restarts, hidden_target, flood, flickering, large_sync]
         %% OTP 29 has other requests for this.
         ++ [monitor_from_far || target:kind() =:= hermod orelse list_to_integer(erlang:system_info(otp_release)) < 29]
         ++ case target:kind() of
                hermod -> [junk, forged_news, pg_join_option, pg_join_waits, without_pg, limits];
                beam -> []
-           end.
+           end
+        ++ [no_scope_has_ended].
 
 init_per_suite(C) -> start_nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
 
-%% pg on a BEAM only runs when it is asked for.
-beam_pg() -> ["-kernel", "start_pg", "true"].
+%% pg on a BEAM only runs when it is asked for. Cases that cut one connection want the others to stay.
+beam_pg() -> ["-kernel", "start_pg", "true", "-kernel", "prevent_overlapping_partitions", "false"].
 start_target(Opts) ->
     More = case target:kind() of beam -> beam_pg(); hermod -> [] end,
     target:start(Opts#{args => More ++ maps:get(args, Opts, [])}).
@@ -36,7 +37,8 @@ start_nodes(C) ->
     N = maps:get(node, T),
     [?ON(P, pong = net_adm:ping(N)) || P <- [P1, P2]],
     ?ON(P1, pong = net_adm:ping(maps:get(node, P2))),
-    [{target, T}, {peer1, P1}, {peer2, P2} | C].
+    Scope = ?ON(P1, whereis(pg)),
+    [{target, T}, {peer1, P1}, {peer2, P2}, {scope1, Scope} | C].
 
 %% ---- on a peer
 
@@ -509,6 +511,37 @@ churn(N, Rounds) ->
         end
     end || I <- lists:seq(1, Rounds)]).
 
+%% A connection that comes and goes while members do: nobody may be told of a leave of what he was not told to be there,
+%% which is the end of a BEAM's scope.
+flickering(C) ->
+    N = given:target(C),
+    P = given:peer(C),
+    Me = self(),
+    {Scope, Here} = ?ON(P, begin H = given:idle(), ok = pg:join({flood, 0}, H), {whereis(pg), H} end),
+    spawn_link(fun() -> Me ! {flooded, ?ON(given:peer(2, C), churn(N, 400))} end),
+    Left = flicker(P, N),
+    All = [{0, Here} | Left],
+    ?ON(P, begin
+        target:wait(fun() -> net_kernel:connect_node(N) =:= true end),
+        [agreed(N, {flood, G}, [Pid || {H, Pid} <- All, H =:= G]) || G <- lists:seq(0, 4)],
+        Scope = whereis(pg),
+        given:ended(Here)
+    end),
+    ?ON(given:peer(2, C), [given:ended(Pid) || {_, Pid} <- Left, node(Pid) =:= node()]).
+
+flicker(P, N) ->
+    receive
+        {flooded, Left} -> Left
+    after 0 ->
+        ?ON(P, begin
+            erlang:disconnect_node(N),
+            target:wait(fun() -> net_kernel:connect_node(N) =:= true end),
+            Wait = rand:uniform(20),
+            receive after Wait -> ok end
+        end),
+        flicker(P, N)
+    end.
+
 %% As many as Phoenix with a busy cluster has: a fresh target learns them, and its own are learnt.
 large_sync(_) ->
     {P, T = #{node := N}} = alone([]),
@@ -530,6 +563,10 @@ large_sync(_) ->
         target:wait(fun() -> length(rpc:call(N, pg, which_groups, [])) =:= 500 end)
     end),
     [target:stop(X) || X <- [P, T]].
+
+%% Whatever the cases did: a BEAM's scope does not forgive much.
+no_scope_has_ended(C) ->
+    ?assertEqual(proplists:get_value(scope1, C), ?ON(given:peer(C), whereis(pg))).
 
 %% ---- hermod only: a BEAM's scope ends on these
 
