@@ -231,7 +231,9 @@ monitor_a_group(C) ->
         ok = gen_server:stop(There),
         ?EXPECT({subject, Watcher, {info, {Ref, leave, watched, [There]}}}),
         ok = given:call(Watcher, {pg, pg, {demonitor, Ref}}),
-        false = given:call(Watcher, {pg, pg, {demonitor, Ref}}),
+        %% pg of OTP 29 does not tell any more
+        Twice = case target:kind() =:= beam andalso erlang:system_info(otp_release) >= "29" of true -> ok; false -> false end,
+        Twice = given:call(Watcher, {pg, pg, {demonitor, Ref}}),
         ok = pg:leave(watched, Here),
         agreed(N, watched, []),
         [] = [M || {subject, _, {info, M}} <- given:mailbox()]
@@ -344,7 +346,7 @@ rpc_mistakes(C) ->
         {badrpc, {'EXIT', {{nolocal, P}, _}}} = rpc:call(N, pg, join, [g, self()]),
         P = self(),
         {badrpc, {'EXIT', {{nolocal, x}, _}}} = rpc:call(N, pg, leave, [g, [There, x]]),
-        {badrpc, {'EXIT', {noproc, {gen_server, call, [none, {join_local, g, There}, infinity]}}}} =
+        {badrpc, {'EXIT', {noproc, {gen_server, call, [none, _, infinity]}}}} =
             rpc:call(N, pg, join, [none, g, There]),
         {badrpc, {'EXIT', {badarg, _}}} = rpc:call(N, pg, which_groups, [none]),
         [] = rpc:call(N, pg, get_members, [none, g]),

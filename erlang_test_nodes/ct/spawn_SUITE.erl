@@ -541,13 +541,14 @@ serves(C) ->
         served = given:call(N, {echo, served})
     end).
 
-%% Sends each over a connection of its own. A fake node's pids and references are its own.
+%% Sends each over a connection of its own, which replaces the one before where nobody has seen that close yet. A fake
+%% node's pids and references are its own.
 send_each(C, Make) ->
     T = proplists:get_value(target, C),
     Name = fakenode:name(),
     {Pid, Ref} = own(Name),
     [begin
-         {ok, S} = fakenode:connect(T, #{name => Name}),
+         {ok, S} = fakenode:connect(T, #{name => Name, alive => true}),
          fakenode:send(S, Frame),
          serves(C),
          gen_tcp:close(S)
