@@ -113,11 +113,33 @@ static int check_without(const struct settings *settings) {
     return EXIT_FINE;
 }
 
+/* A scope is registered under its name, like every other server. */
+static int check_scope(const struct daemon *daemon, const char *option, const char *scope) {
+    bool taken = strcmp(scope, "undefined") == 0 || hm_whereis(daemon->node, scope).node != NULL;
+    for (const char *const *name = services_names(); *name; name++)
+        taken = taken || (strcmp(*name, scope) == 0 && strcmp(scope, "pg") != 0);
+    return taken ? give_up(EXIT_USAGE, "%s: a scope cannot be called \"%s\": that name has another use", option, scope)
+                 : EXIT_FINE;
+}
+
+static int check_scopes(const struct daemon *daemon) {
+    const struct service_config *config = &daemon->services.config;
+    int code = EXIT_FINE;
+    for (size_t i = 0; !code && i < config->pg_scope_count; i++)
+        code = check_scope(daemon, "--pg-scope", config->pg_scopes[i]);
+    for (size_t i = 0; !code && i < config->pg_join_count; i++)
+        code = check_scope(daemon, "--pg-join", config->pg_joins[i].scope);
+    return code;
+}
+
 static int start_services(struct daemon *daemon) {
     char why[WHY_BYTES] = "";
     int error = service_setup_read(&daemon->services, daemon->settings, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
+    int code = check_scopes(daemon);
+    if (code)
+        return code;
     error = services_start(daemon->node, &daemon->services.config, why, sizeof why);
     return error ? give_up(exit_code_of(error), "%s", *why ? why : hm_strerror(error)) : EXIT_FINE;
 }

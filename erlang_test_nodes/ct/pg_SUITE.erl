@@ -632,7 +632,8 @@ pg_join_option(C) ->
     end || {Code, Wrong, More, Says} <- [
         {2, "subject", [], "must be SCOPE/GROUP=SERVICE"}, {2, "pg/=subject", [], "must be SCOPE/GROUP=SERVICE"},
         {2, "pg/x", [], "must be SCOPE/GROUP=SERVICE"}, {2, "pg/{x=subject", [], "is no Erlang term"},
-        {2, "pg/a=b=subject", [], "is no Erlang term"}, {1, "rex/a=subject", [], "the service pg did not start"},
+        {2, "pg/a=b=subject", [], "is no Erlang term"}, {2, "rex/a=subject", [], "that name has another use"},
+        {2, "pg/a=subject", ["--pg-scope", "message_server"], "that name has another use"},
         {2, "pg/a=subject", ["--without", "pg"], "drop --without pg"}]],
     T3 = #{node := N3} = start_target(#{args => ["--pg-join", "pg/{hermes,'Elixir.Hermes.PubSub'}=subject",
                                                   "--pg-join", "Elixir.Phoenix.PubSub/a=subject", "--pg-scope", "third"]}),
