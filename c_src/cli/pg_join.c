@@ -3,19 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The group may have slashes and equals signs itself: it stands between the first slash and the last equals sign. */
+/* The group may have slashes and equals signs itself: it stands between the first slash and the last equals
+ * sign. */
 static int read_one(struct service_pg_join *join, const char *value, char *why, size_t capacity) {
     const char *slash = strchr(value, '/'), *equals = strrchr(value, '=');
     char detail[256];
     if (!slash || !equals || slash == value || equals <= slash + 1 || !equals[1])
         return complain(HM_EINVAL, why, capacity,
-                        "--pg-join must be SCOPE/GROUP=SERVICE, as in pg/{room,1}=message_server, not \"%s\"", value);
+                        "--pg-join must be SCOPE/GROUP=SERVICE, as in pg/{room,1}=message_server, not \"%s\"",
+                        value);
     char *group = strndup(slash + 1, (size_t)(equals - slash - 1));
     hm_build *build = hm_build_new();
-    int error = group && build ? hm_term_parse(group, HM_SYNTAX_ERLANG, build, detail, sizeof detail) : HM_ENOMEM;
+    int error = group && build ? hm_term_parse(group, HM_SYNTAX_ERLANG, build, detail, sizeof detail)
+                               : HM_ENOMEM;
     if (error == HM_ESYNTAX)
-        error = complain(HM_EINVAL, why, capacity, "--pg-join %s: the group %s is no Erlang term: %s", value, group,
-                         detail);
+        error = complain(HM_EINVAL, why, capacity, "--pg-join %s: the group %s is no Erlang term: %s", value,
+                         group, detail);
     else if (error == 0)
         error = hm_term_copy(hm_build_term(build), &join->group);
     hm_build_free(build);

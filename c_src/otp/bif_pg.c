@@ -1,6 +1,7 @@
 /*
- * pg for rpc: pg:join/2,3, get_members/1,2 and so on of this node's scopes (lib/kernel/src/pg.erl). A scope argument, where there is one,
- * comes first; without it the scope is `pg'. `without' is how many arguments a function has beside it.
+ * pg for rpc: pg:join/2,3, get_members/1,2 and so on of this node's scopes (lib/kernel/src/pg.erl). A scope
+ * argument, where there is one, comes first; without it the scope is `pg'. `without' is how many arguments a
+ * function has beside it.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -19,12 +20,13 @@ static hm_term scope_term(const struct mfa_call *call, unsigned without) {
 
 static struct pg_scope *find_scope(const struct mfa_call *call, unsigned without) {
     struct hm_text name;
-    return hm_get_atom(scope_term(call, without), &name) ? pg_find(call->node, bytes_of(name.at, name.size)) : NULL;
+    return hm_get_atom(scope_term(call, without), &name) ? pg_find(call->node, bytes_of(name.at, name.size))
+                                                         : NULL;
 }
 
-/* As gen_server:call/3 exits when nobody has the name: {noproc, {gen_server, call, [Scope, Request, infinity]}}. */
-static enum mfa_outcome exit_noproc(struct mfa_call *call, unsigned without,
-                                                                         const char *request, ...) {
+/* As gen_server:call/3 exits when nobody has the name: {noproc, {gen_server, call, [Scope, Request,
+ * infinity]}}. */
+static enum mfa_outcome exit_noproc(struct mfa_call *call, unsigned without, const char *request, ...) {
     va_list arguments;
     if (hm_term_type(scope_term(call, without)) != HM_TYPE_ATOM)
         return mfa_error(call, "function_clause");
@@ -78,7 +80,8 @@ static enum mfa_outcome bif_leave(struct mfa_call *call) {
     return change(call, false);
 }
 
-/* ---- reading: an unknown scope has no members, but its groups cannot be listed (ets:match/2 of no table) ---- */
+/* ---- reading: an unknown scope has no members, but its groups cannot be listed (ets:match/2 of no table)
+ * ---- */
 
 static enum mfa_outcome put_members(struct mfa_call *call, enum pg_which which) {
     const struct pg_scope *scope = find_scope(call, 1);
@@ -101,7 +104,7 @@ static enum mfa_outcome put_groups(struct mfa_call *call, enum pg_which which) {
     const struct pg_scope *scope = find_scope(call, 0);
     if (!scope)
         return hm_term_type(scope_term(call, 0)) == HM_TYPE_ATOM ? mfa_badarg(call)
-                                                                : mfa_error(call, "function_clause");
+                                                                 : mfa_error(call, "function_clause");
     pg_put_groups(scope, which, call->result);
     return MFA_VALUE;
 }

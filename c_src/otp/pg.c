@@ -49,8 +49,8 @@ int pg_join(struct pg_scope *scope, hm_term term, const struct pg_member *member
             pg_groups_release(&scope->groups, group);
         return error;
     }
-    pg_peers_tell(scope, &(struct pg_news){
-                             .kind = PG_NEWS_JOIN, .group = term, .members = members, .count = count});
+    pg_peers_tell(scope,
+                  &(struct pg_news){.kind = PG_NEWS_JOIN, .group = term, .members = members, .count = count});
     return HM_OK;
 }
 
@@ -63,8 +63,8 @@ uint32_t pg_leave(struct pg_scope *scope, hm_term term, struct pg_member *member
     if (left == 0)
         return 0;
     pg_groups_leave(&scope->groups, &scope->own, term, members, left);
-    pg_peers_tell(scope, &(struct pg_news){
-                             .kind = PG_NEWS_LEAVE, .group = term, .members = members, .count = left});
+    pg_peers_tell(scope,
+                  &(struct pg_news){.kind = PG_NEWS_LEAVE, .group = term, .members = members, .count = left});
     return left;
 }
 
@@ -72,8 +72,8 @@ uint32_t pg_leave(struct pg_scope *scope, hm_term term, struct pg_member *member
 static void on_member_end(struct pg_scope *scope, struct pg_member member, struct pg_local *local) {
     uint32_t count;
     struct pg_group *const *groups = pg_local_groups(local, &count);
-    pg_peers_tell(scope, &(struct pg_news){
-                             .kind = PG_NEWS_END, .members = &member, .groups = groups, .count = count});
+    pg_peers_tell(
+        scope, &(struct pg_news){.kind = PG_NEWS_END, .members = &member, .groups = groups, .count = count});
     for (uint32_t i = 0; i < count; i++)
         pg_groups_leave_one(&scope->groups, &scope->own, groups[i], member);
     pg_local_free(local);
@@ -205,7 +205,8 @@ static enum hm_verdict answer(struct pg_scope *scope, hm_term request, const hm_
         return reply_watch(scope, from, &group);
     if (!hm_match(request, "{demonitor, ~t}", &group))
         return HM_UNKNOWN;
-    bool found = ref_decode(scope->self->node->names, group, &ref) && pg_watchers_remove(&scope->watchers, &ref);
+    bool found = ref_decode(scope->self->node->names, group, &ref) &&
+                 pg_watchers_remove(&scope->watchers, &ref);
     return hm_reply(scope->self, from, "~a", found ? "ok" : "false");
 }
 
@@ -239,8 +240,8 @@ static void on_down(struct pg_scope *scope, hm_term ref_term, hm_term pid_term) 
 static void report_junk(hm_process *self, hm_term message) {
     char *text = NULL;
     if (hm_term_print(message, HM_SYNTAX_ERLANG, 200, &text) == HM_OK)
-        log_warn(&self->node->log, "pg.malformed", "scope %s got what no scope sends: %s", process_label(self).text,
-                 text);
+        log_warn(&self->node->log, "pg.malformed", "scope %s got what no scope sends: %s",
+                 process_label(self).text, text);
     free(text);
 }
 
@@ -314,7 +315,8 @@ static int on_init(hm_process *self, void *argument) {
     return HM_OK;
 }
 
-/* Nobody is told that the members left: for whoever watches the groups the scope is gone, and with it its say. */
+/* Nobody is told that the members left: for whoever watches the groups the scope is gone, and with it its
+ * say. */
 static void on_terminate(hm_process *self, hm_term reason) {
     struct pg_scope *scope = hm_data(self);
     (void)reason;

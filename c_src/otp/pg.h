@@ -1,10 +1,10 @@
 /*
- * otp/pg: process groups as OTP's pg has them: a scope is a server registered under the scope's name, which knows
- * its peers, the servers of the same name on other nodes.
+ * otp/pg: process groups as OTP's pg has them: a scope is a server registered under the scope's name, which
+ * knows its peers, the servers of the same name on other nodes.
  *
- * pg.c is the server: what peers and callers say to it. pg_peers.c knows the peers and tells them what changes.
- * pg_api.c is <hermod/pg.h>. Membership is changed and read directly, without a message to the server: everything
- * runs on one thread, and what peers are told leaves in the same order.
+ * pg.c is the server: what peers and callers say to it. pg_peers.c knows the peers and tells them what
+ * changes. pg_api.c is <hermod/pg.h>. Membership is changed and read directly, without a message to the
+ * server: everything runs on one thread, and what peers are told leaves in the same order.
  *
  * A scope that ends takes its memberships along, as on a BEAM; it is started again, empty. One thread.
  */
@@ -27,7 +27,7 @@ struct pg_scope {
     uint32_t peer_count;
     uint32_t behind;     /* peers that are owed a sync, because something could not be sent */
     uint32_t truncated;  /* peers of whom not all is known, because it was too much */
-    uint32_t drops_seen;         /* hm_process.drops when all peers were last asked for a sync */
+    uint32_t drops_seen; /* hm_process.drops when all peers were last asked for a sync */
     struct pg_scratch scratch;
     hm_pid *pids; /* room for hm_pg_send */
     size_t pids_capacity;
@@ -59,7 +59,7 @@ struct pg_news {
     enum { PG_NEWS_JOIN, PG_NEWS_LEAVE, PG_NEWS_END } kind;
     hm_term group; /* JOIN, LEAVE */
     const struct pg_member *members;
-    uint32_t count; /* of members, for END of groups */
+    uint32_t count;                 /* of members, for END of groups */
     struct pg_group *const *groups; /* END */
 };
 void pg_peers_tell(struct pg_scope *scope, const struct pg_news *news);
@@ -69,7 +69,8 @@ void pg_peers_discover(struct pg_scope *scope, const hm_node_name *node);
 void pg_peers_on_message(struct pg_scope *scope, const struct pg_message *message);
 /* false: no peer, or another monitor's message. */
 bool pg_peers_on_down(struct pg_scope *scope, hm_pid pid, const hm_ref *ref);
-/* After whatever happened: tries again what could not be sent, asks for what was dropped on the way in or did not fit. */
+/* After whatever happened: tries again what could not be sent, asks for what was dropped on the way in or did
+ * not fit. */
 void pg_peers_catch_up(struct pg_scope *scope);
 void pg_peers_put(const struct pg_scope *scope, hm_build *build); /* a list of their pids */
 void pg_peers_fini(struct pg_scope *scope);

@@ -23,7 +23,8 @@ int hm_pg_start(hm_node *node, const char *scope) {
 /* ---- join and leave ---- */
 
 /* The scope, and the members in its scratch. */
-static int prepare(hm_node *node, const char *name, const hm_pid members[], size_t count, struct pg_scope **result) {
+static int prepare(hm_node *node, const char *name, const hm_pid members[], size_t count,
+                   struct pg_scope **result) {
     struct pg_scope *scope = find(node, name);
     if (!scope)
         return HM_ENOPROC;
@@ -63,7 +64,8 @@ int hm_pg_leave(hm_node *node, const char *scope, hm_term group, hm_pid member) 
 
 /* ---- reading ---- */
 
-_Static_assert((int)HM_PG_ALL == (int)PG_ALL && (int)HM_PG_LOCAL == (int)PG_LOCAL && (int)HM_PG_REMOTE == (int)PG_REMOTE,
+_Static_assert((int)HM_PG_ALL == (int)PG_ALL && (int)HM_PG_LOCAL == (int)PG_LOCAL &&
+                   (int)HM_PG_REMOTE == (int)PG_REMOTE,
                "the public names of enum pg_which");
 
 static const struct pg_group *find_group(const hm_node *node, const char *name, hm_term group,
@@ -92,16 +94,16 @@ void hm_pg_members(const hm_node *node, const char *name, hm_term term, enum hm_
 }
 
 /* As many as there are: count is pg_group_count of the same. */
-static void fill(const struct pg_scope *scope, const struct pg_group *group, enum pg_which which, hm_pid pids[],
-                 size_t count) {
+static void fill(const struct pg_scope *scope, const struct pg_group *group, enum pg_which which,
+                 hm_pid pids[], size_t count) {
     struct pg_cursor cursor;
     pg_cursor_begin(&cursor, group, &scope->own, which);
     for (size_t i = 0; i < count; i++)
         pg_cursor_next(&cursor, &pids[i]);
 }
 
-static int get_members(const hm_node *node, const char *name, hm_term term, enum pg_which which, hm_pid **members,
-                       size_t *count) {
+static int get_members(const hm_node *node, const char *name, hm_term term, enum pg_which which,
+                       hm_pid **members, size_t *count) {
     const struct pg_scope *scope;
     const struct pg_group *group = find_group(node, name, term, &scope);
     size_t expected = group ? pg_group_count(group, &scope->own, which) : 0;
@@ -118,7 +120,8 @@ static int get_members(const hm_node *node, const char *name, hm_term term, enum
     return HM_OK;
 }
 
-int hm_pg_get_members(const hm_node *node, const char *scope, hm_term group, hm_pid **members, size_t *count) {
+int hm_pg_get_members(const hm_node *node, const char *scope, hm_term group, hm_pid **members,
+                      size_t *count) {
     return get_members(node, scope, group, PG_ALL, members, count);
 }
 

@@ -14,7 +14,7 @@ static bool keys_differ(const void *a, const void *b) {
     return one->hash != other->hash || !hm_term_equal(one->term, other->term);
 }
 
-#define HASH_FUNCTION(key, size, value) \
+#define HASH_FUNCTION(key, size, value)                                                                      \
     ((void)(size), (value) = (unsigned)(((const struct pg_key *)(const void *)(key))->hash))
 #define HASH_KEYCMP(a, b, size) ((void)(size), keys_differ(a, b))
 #define HASH_NONFATAL_OOM 1
@@ -130,8 +130,8 @@ struct pg_watches *pg_group_watches(struct pg_group *group) {
 static struct pg_part *find_part(const struct pg_group *group, const struct pg_owner *owner) {
     struct pg_part *part;
     LIST_FOREACH(part, &group->parts, of_group)
-        if (part->owner == owner)
-            return part;
+    if (part->owner == owner)
+        return part;
     return NULL;
 }
 
@@ -184,8 +184,8 @@ static bool has_room(struct pg_part *part, uint32_t more) {
     return true;
 }
 
-static void tell(const struct pg_groups *groups, struct pg_group *group, bool joined, const struct pg_owner *owner,
-                 const struct pg_member *members, uint32_t count) {
+static void tell(const struct pg_groups *groups, struct pg_group *group, bool joined,
+                 const struct pg_owner *owner, const struct pg_member *members, uint32_t count) {
     if (count)
         groups->changed(groups->arg, group, joined, owner->node, members, count);
 }
@@ -413,8 +413,8 @@ uint64_t pg_group_count(const struct pg_group *group, const struct pg_owner *own
     const struct pg_part *part;
     uint64_t count = 0;
     LIST_FOREACH(part, &group->parts, of_group)
-        if (is_wanted(part, own, which))
-            count += part->count;
+    if (is_wanted(part, own, which))
+        count += part->count;
     return count;
 }
 
@@ -424,18 +424,19 @@ void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, 
     if (which == PG_LOCAL) {
         struct pg_part *part;
         LIST_FOREACH(part, &own->parts, of_owner)
-            each(arg, part->group);
+        each(arg, part->group);
         return;
     }
     HASH_ITER(hh, groups->table, group, next)
-        if (pg_group_count(group, own, which))
-            each(arg, group);
+    if (pg_group_count(group, own, which))
+        each(arg, group);
 }
 
 void pg_owner_each(const struct pg_owner *owner,
-                   void (*each)(void *arg, struct pg_group *group, const struct pg_member *members, uint32_t count),
+                   void (*each)(void *arg, struct pg_group *group, const struct pg_member *members,
+                                uint32_t count),
                    void *arg) {
     struct pg_part *part;
     LIST_FOREACH(part, &owner->parts, of_owner)
-        each(arg, part->group, part->members, part->count);
+    each(arg, part->group, part->members, part->count);
 }

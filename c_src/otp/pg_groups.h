@@ -1,13 +1,14 @@
 /*
  * otp/pg_groups: the table of one pg scope: which processes are in which group, and through whom we know it.
  *
- * Every member belongs to an owner: a scope process (ours for local members, a peer's for those of its node). All
- * members of an owner are pids of its node, so a membership is twelve bytes in an array of its (group, owner)
- * pair, a struct pg_part. A process that joined n times is there n times. A group is any term, compared as
- * Erlang's =:= does; it exists as long as it has members or somebody watches it.
+ * Every member belongs to an owner: a scope process (ours for local members, a peer's for those of its node).
+ * All members of an owner are pids of its node, so a membership is twelve bytes in an array of its (group,
+ * owner) pair, a struct pg_part. A process that joined n times is there n times. A group is any term,
+ * compared as Erlang's =:= does; it exists as long as it has members or somebody watches it.
  *
- * Owns its groups, parts and members; the owners' storage is the caller's. Tells of changes through `changed`,
- * after the table was changed; that must not change the table. No processes, nothing of the wire. One thread.
+ * Owns its groups, parts and members; the owners' storage is the caller's. Tells of changes through
+ * `changed`, after the table was changed; that must not change the table. No processes, nothing of the wire.
+ * One thread.
  */
 #ifndef HM_OTP_PG_GROUPS_H
 #define HM_OTP_PG_GROUPS_H
@@ -40,7 +41,7 @@ typedef void pg_changed(void *arg, struct pg_group *group, bool joined, const hm
 
 struct pg_groups {
     struct pg_group *table;
-    uint64_t groups;      /* in the table, also those that are only watched */
+    uint64_t groups;                  /* in the table, also those that are only watched */
     uint64_t max_groups, max_members; /* members: of one owner */
     pg_changed *changed;
     void *arg;
@@ -56,8 +57,8 @@ void pg_groups_fini(struct pg_groups *groups);
 void pg_owner_init(struct pg_owner *owner, const hm_node_name *node);
 
 struct pg_group *pg_groups_find(const struct pg_groups *groups, hm_term term);
-/* The group, made when there is none: then it has to be joined, or watched, or given back with pg_groups_release.
- * HM_ENOMEM, HM_ELIMIT (max_groups, or the term is too large). */
+/* The group, made when there is none: then it has to be joined, or watched, or given back with
+ * pg_groups_release. HM_ENOMEM, HM_ELIMIT (max_groups, or the term is too large). */
 int pg_groups_get(struct pg_groups *groups, hm_term term, struct pg_group **group);
 /* Frees it when it has neither members nor watches. */
 void pg_groups_release(struct pg_groups *groups, struct pg_group *group);
@@ -109,7 +110,8 @@ void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, 
                     void (*each)(void *arg, struct pg_group *group), void *arg);
 /* Each group of this owner with its members, oldest first. */
 void pg_owner_each(const struct pg_owner *owner,
-                   void (*each)(void *arg, struct pg_group *group, const struct pg_member *members, uint32_t count),
+                   void (*each)(void *arg, struct pg_group *group, const struct pg_member *members,
+                                uint32_t count),
                    void *arg);
 
 static inline hm_pid pg_member_pid(const hm_node_name *node, struct pg_member member) {

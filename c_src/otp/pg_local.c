@@ -58,8 +58,8 @@ static bool has_room(struct pg_local *local) {
     if (local->count < local->capacity)
         return true;
     size_t capacity = local->capacity ? (size_t)local->capacity * 2 : 2;
-    struct pg_group **groups =
-        capacity <= UINT32_MAX ? realloc(local->groups, capacity * sizeof *groups) : NULL;
+    struct pg_group **groups = capacity <= UINT32_MAX ? realloc(local->groups, capacity * sizeof *groups)
+                                                      : NULL;
     if (!groups)
         return false;
     local->groups = groups;

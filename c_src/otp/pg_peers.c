@@ -1,8 +1,8 @@
 /*
  * The rules that keep a peer alive: its scope process ends when it is told to leave what it does not know
- * (pg.erl, leave_remote/3 of OTP 25 to 28), and a few of its ends stop its whole VM. So nobody is told of a change
- * who was not told all before; when something could not be sent, that peer gets all again before anything else.
- * Of what it cannot be sure to understand it gets the oldest form, version 0.
+ * (pg.erl, leave_remote/3 of OTP 25 to 28), and a few of its ends stop its whole VM. So nobody is told of a
+ * change who was not told all before; when something could not be sent, that peer gets all again before
+ * anything else. Of what it cannot be sure to understand it gets the oldest form, version 0.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@ struct peer_key {
 
 static unsigned hash_key(const void *bytes) {
     const struct peer_key *key = bytes;
-    uint64_t mixed = ((uint64_t)(uintptr_t)key->node ^ ((uint64_t)key->serial << 32 | key->id)) * 0x9e3779b97f4a7c15ull;
+    uint64_t mixed = ((uint64_t)(uintptr_t)key->node ^ ((uint64_t)key->serial << 32 | key->id)) *
+                     0x9e3779b97f4a7c15ull;
     return (unsigned)(mixed >> 32);
 }
 
@@ -72,8 +73,9 @@ static const char *node_of(const struct pg_peer *peer) {
 
 static struct pg_peer *add(struct pg_scope *scope, hm_pid pid) {
     if (scope->peer_count >= scope->watchers.max) {
-        log_warn(log_of(scope), "pg.limit", "scope %s has %u peers already: one of %s is left out (--max-pg-monitors)",
-                 name_of(scope), scope->peer_count, hm_node_name_text(pid.node));
+        log_warn(log_of(scope), "pg.limit",
+                 "scope %s has %u peers already: one of %s is left out (--max-pg-monitors)", name_of(scope),
+                 scope->peer_count, hm_node_name_text(pid.node));
         return NULL;
     }
     struct pg_peer *peer = calloc(1, sizeof *peer);
@@ -133,8 +135,9 @@ static void send_sync(struct pg_scope *scope, struct pg_peer *peer) {
     int error = send_built(scope, peer->pid, build);
     hm_build_free(build);
     if (error != HM_OK)
-        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be told what is in the groups: %s; trying again",
-                  name_of(scope), node_of(peer), hm_strerror(error));
+        log_error(log_of(scope), "pg.memory",
+                  "scope %s: %s cannot be told what is in the groups: %s; trying again", name_of(scope),
+                  node_of(peer), hm_strerror(error));
     set_state(scope, peer, error == HM_OK ? PEER_TOLD : PEER_BEHIND);
 }
 
@@ -144,8 +147,8 @@ static void send_discover(struct pg_scope *scope, const struct pg_peer *peer) {
         pg_wire_put_discover(build, scope->self->pid, peer->version);
     int error = send_built(scope, peer->pid, build);
     if (error != HM_OK)
-        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s", name_of(scope),
-                  node_of(peer), hm_strerror(error));
+        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s",
+                  name_of(scope), node_of(peer), hm_strerror(error));
     hm_build_free(build);
 }
 
@@ -160,10 +163,11 @@ void pg_peers_discover(struct pg_scope *scope, const hm_node_name *node) {
         error = hm_build_error(build);
     }
     if (error == HM_OK)
-        error = route_send(own, scope->self->pid, hm_to_name(name_of(scope), node), hm_build_term(build), NULL);
+        error = route_send(own, scope->self->pid, hm_to_name(name_of(scope), node), hm_build_term(build),
+                           NULL);
     if (error != HM_OK)
-        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s", name_of(scope),
-                  hm_node_name_text(node), hm_strerror(error));
+        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s",
+                  name_of(scope), hm_node_name_text(node), hm_strerror(error));
     hm_build_free(build);
 }
 
@@ -174,7 +178,9 @@ static hm_build *build_news(const struct pg_scope *scope, int version, const str
         return NULL;
     switch (news->kind) {
     case PG_NEWS_JOIN: pg_wire_put_join(build, version, self, news->group, news->members, news->count); break;
-    case PG_NEWS_LEAVE: pg_wire_put_leave(build, version, self, news->group, news->members, news->count); break;
+    case PG_NEWS_LEAVE:
+        pg_wire_put_leave(build, version, self, news->group, news->members, news->count);
+        break;
     case PG_NEWS_END: pg_wire_put_end(build, version, self, *news->members, news->groups, news->count); break;
     }
     return build;
@@ -198,7 +204,8 @@ void pg_peers_tell(struct pg_scope *scope, const struct pg_news *news) {
         pg_peers_catch_up(scope);
 }
 
-/* There may be room now for what did not fit. If it does not fit again, not before a while: it is a full sync each time. */
+/* There may be room now for what did not fit. If it does not fit again, not before a while: it is a full sync
+ * each time. */
 static void ask_again(struct pg_scope *scope, struct pg_peer *peer, struct mono now) {
     if (peer->owner.members > scope->groups.max_members / 4 * 3 ||
         scope->groups.groups > scope->groups.max_groups / 4 * 3 ||
@@ -245,8 +252,8 @@ static void on_discover(struct pg_scope *scope, const struct pg_message *message
 
 static void report_limit(struct pg_scope *scope, struct pg_peer *peer, int error) {
     if (!peer->truncated)
-        log_warn(log_of(scope), "pg.limit", "scope %s: not all groups of %s are known here: %s", name_of(scope),
-                 node_of(peer),
+        log_warn(log_of(scope), "pg.limit", "scope %s: not all groups of %s are known here: %s",
+                 name_of(scope), node_of(peer),
                  error == HM_ELIMIT ? "too many (--max-pg-groups, --max-pg-members)" : hm_strerror(error));
     set_truncated(scope, peer, true);
 }
@@ -264,8 +271,8 @@ static int read_members(struct pg_scope *scope, struct pg_peer *peer, hm_term me
     uint64_t strangers = 0;
     int error = pg_wire_members(members, peer->pid.node, &scope->scratch, &strangers);
     if (strangers)
-        log_warn(log_of(scope), "pg.malformed", "scope %s: %s names %llu members that are not of its node", name_of(scope),
-                 node_of(peer), (unsigned long long)strangers);
+        log_warn(log_of(scope), "pg.malformed", "scope %s: %s names %llu members that are not of its node",
+                 name_of(scope), node_of(peer), (unsigned long long)strangers);
     return error;
 }
 
@@ -302,7 +309,8 @@ static void on_sync(struct pg_scope *scope, const struct pg_message *message) {
             continue;
         int error = read_members(scope, peer, members);
         if (error == HM_OK && scope->scratch.count)
-            error = pg_groups_replace(&scope->groups, &peer->owner, group, scope->scratch.at, scope->scratch.count);
+            error = pg_groups_replace(&scope->groups, &peer->owner, group, scope->scratch.at,
+                                      scope->scratch.count);
         if (error != HM_OK)
             report_limit(scope, peer, error);
     }
@@ -333,7 +341,8 @@ static void on_leave(struct pg_scope *scope, struct pg_peer *peer, const struct 
 
 void pg_peers_on_message(struct pg_scope *scope, const struct pg_message *message) {
     /* A connection that is gone took its news along; whoever comes back will say all again. */
-    if (hm_pid_equal(message->peer, scope->self->pid) || !pg_is_reachable(scope->self->node, message->peer.node))
+    if (hm_pid_equal(message->peer, scope->self->pid) ||
+        !pg_is_reachable(scope->self->node, message->peer.node))
         return;
     if (message->kind == PG_DISCOVER) {
         on_discover(scope, message);
@@ -367,7 +376,7 @@ void pg_peers_put(const struct pg_scope *scope, hm_build *build) {
     struct pg_peer *peer, *next;
     hm_put_list(build, scope->peer_count);
     HASH_ITER(hh, scope->peers, peer, next)
-        hm_put_pid(build, peer->pid);
+    hm_put_pid(build, peer->pid);
     hm_put_nil(build);
 }
 

@@ -35,7 +35,8 @@ int pg_send(hm_process *scope, hm_pid to, hm_term message) {
     return route_send(scope->node, scope->pid, hm_to_pid(to), message, NULL);
 }
 
-void pg_watchers_init(struct pg_watchers *watchers, hm_process *scope, struct pg_groups *groups, uint32_t max) {
+void pg_watchers_init(struct pg_watchers *watchers, hm_process *scope, struct pg_groups *groups,
+                      uint32_t max) {
     *watchers = (struct pg_watchers){.scope = scope, .groups = groups, .max = max};
     LIST_INIT(&watchers->all);
 }
@@ -124,8 +125,8 @@ static int deliver(const struct pg_watchers *watchers, const struct pg_watch *wa
     return HM_OK;
 }
 
-static int tell(const struct pg_watchers *watchers, const struct pg_watch *watch, struct pg_group *group, bool joined,
-                const hm_node_name *node, const struct pg_member *members, uint32_t count) {
+static int tell(const struct pg_watchers *watchers, const struct pg_watch *watch, struct pg_group *group,
+                bool joined, const hm_node_name *node, const struct pg_member *members, uint32_t count) {
     hm_build *build = node_build_take(watchers->scope->node);
     if (!build)
         return HM_ENOMEM;
@@ -141,16 +142,17 @@ static int tell(const struct pg_watchers *watchers, const struct pg_watch *watch
     return error;
 }
 
-void pg_watchers_tell(struct pg_watchers *watchers, struct pg_group *group, bool joined, const hm_node_name *node,
-                      const struct pg_member *members, uint32_t count) {
+void pg_watchers_tell(struct pg_watchers *watchers, struct pg_group *group, bool joined,
+                      const hm_node_name *node, const struct pg_member *members, uint32_t count) {
     struct pg_watch *watch;
     int error = HM_OK;
     LIST_FOREACH(watch, &watchers->all, of_group)
-        error |= tell(watchers, watch, group, joined, node, members, count);
+    error |= tell(watchers, watch, group, joined, node, members, count);
     LIST_FOREACH(watch, pg_group_watches(group), of_group)
-        error |= tell(watchers, watch, group, joined, node, members, count);
+    error |= tell(watchers, watch, group, joined, node, members, count);
     if (error != HM_OK)
-        log_error(&watchers->scope->node->log, "pg.memory", "no memory to tell all who watch a group that it changed");
+        log_error(&watchers->scope->node->log, "pg.memory",
+                  "no memory to tell all who watch a group that it changed");
 }
 
 void pg_watchers_fini(struct pg_watchers *watchers) {

@@ -120,7 +120,8 @@ void pg_scratch_fini(struct pg_scratch *scratch) {
 int pg_scratch_add(struct pg_scratch *scratch, struct pg_member member) {
     if (scratch->count == scratch->capacity) {
         uint32_t capacity = scratch->capacity ? scratch->capacity * 2 : 64;
-        struct pg_member *at = capacity > scratch->capacity ? realloc(scratch->at, capacity * sizeof *at) : NULL;
+        struct pg_member *at = capacity > scratch->capacity ? realloc(scratch->at, capacity * sizeof *at)
+                                                            : NULL;
         if (!at)
             return HM_ENOMEM;
         scratch->at = at;
@@ -130,7 +131,8 @@ int pg_scratch_add(struct pg_scratch *scratch, struct pg_member member) {
     return HM_OK;
 }
 
-/* Compared as text instead of interned: members are many, and a stranger's names need no place in the table. */
+/* Compared as text instead of interned: members are many, and a stranger's names need no place in the table.
+ */
 static bool is_of_node(const struct id *id, const hm_node_name *node) {
     struct bytes encoded = node_name_encoded(node);
     char room[2 * 255];
@@ -140,7 +142,8 @@ static bool is_of_node(const struct id *id, const hm_node_name *node) {
     return bytes_equal(view_atom_utf8(id->node, room), node_name_bytes(node));
 }
 
-static int take_member(hm_term term, const hm_node_name *node, struct pg_scratch *scratch, uint64_t *strangers) {
+static int take_member(hm_term term, const hm_node_name *node, struct pg_scratch *scratch,
+                       uint64_t *strangers) {
     struct id id;
     if (!view_id(term.bytes, &id) || !is_of_node(&id, node)) {
         ++*strangers;
@@ -149,7 +152,8 @@ static int take_member(hm_term term, const hm_node_name *node, struct pg_scratch
     return pg_scratch_add(scratch, (struct pg_member){id.words[0], id.words[1], id.creation});
 }
 
-int pg_wire_members(hm_term members, const hm_node_name *node, struct pg_scratch *scratch, uint64_t *strangers) {
+int pg_wire_members(hm_term members, const hm_node_name *node, struct pg_scratch *scratch,
+                    uint64_t *strangers) {
     struct hm_list list;
     hm_term element;
     scratch->count = 0;
@@ -221,8 +225,8 @@ static void put_update(hm_build *build, hm_pid self, hm_term group, const struct
     hm_put_nil(build);
 }
 
-void pg_wire_put_join(hm_build *build, int version, hm_pid self, hm_term group, const struct pg_member *members,
-                      uint32_t count) {
+void pg_wire_put_join(hm_build *build, int version, hm_pid self, hm_term group,
+                      const struct pg_member *members, uint32_t count) {
     if (version) {
         put_update(build, self, group, members, count, NULL, 0);
         return;
@@ -234,8 +238,8 @@ void pg_wire_put_join(hm_build *build, int version, hm_pid self, hm_term group, 
     put_pid_or_pids(build, self.node, members, count);
 }
 
-void pg_wire_put_leave(hm_build *build, int version, hm_pid self, hm_term group, const struct pg_member *members,
-                       uint32_t count) {
+void pg_wire_put_leave(hm_build *build, int version, hm_pid self, hm_term group,
+                       const struct pg_member *members, uint32_t count) {
     if (version) {
         put_update(build, self, group, NULL, 0, members, count);
         return;
@@ -250,8 +254,8 @@ void pg_wire_put_leave(hm_build *build, int version, hm_pid self, hm_term group,
 }
 
 /* {Group, [], [Pid]} of each; `update' folds over them, so a group may be named twice. */
-static void put_end_update(hm_build *build, hm_pid self, struct pg_member member, struct pg_group *const *groups,
-                           uint32_t count) {
+static void put_end_update(hm_build *build, hm_pid self, struct pg_member member,
+                           struct pg_group *const *groups, uint32_t count) {
     hm_put_tuple(build, 3);
     hm_put_atom(build, "update");
     hm_put_pid(build, self);

@@ -1,9 +1,9 @@
 /*
  * Process groups for the daemon: starts the scopes that are wanted, and keeps services in groups (--pg-join).
  *
- * A membership ends with the member, or with the scope; both are started again under new pids. So each service is
- * monitored, and each scope; what ended is joined again as soon as it is back. Nobody tells when a name is registered
- * again, so this asks, after a pause that grows.
+ * A membership ends with the member, or with the scope; both are started again under new pids. So each
+ * service is monitored, and each scope; what ended is joined again as soon as it is back. Nobody tells when a
+ * name is registered again, so this asks, after a pause that grows.
  */
 #include <hermod/pg.h>
 
@@ -16,7 +16,7 @@ enum { PAUSE_FIRST_MS = 20, PAUSE_LAST_MS = 2000 };
 
 struct membership {
     const struct service_pg_join *wanted;
-    hm_pid member;       /* HM_NO_PID while it is not joined */
+    hm_pid member; /* HM_NO_PID while it is not joined */
     hm_ref member_ref, scope_ref;
     bool joined_before;
     bool missed; /* that the service is not there was said */
@@ -28,7 +28,8 @@ struct keeper {
     struct membership memberships[];
 };
 
-/* Once: at the first look for one that never was there (a name mistyped), later for one that does not come back. */
+/* Once: at the first look for one that never was there (a name mistyped), later for one that does not come
+ * back. */
 static void report_missing(hm_process *self, struct membership *membership) {
     const struct keeper *keeper = hm_data(self);
     if (membership->missed || (membership->joined_before && keeper->pause_ms < PAUSE_LAST_MS))
@@ -142,7 +143,8 @@ static void terminate(hm_process *self, hm_term reason) {
     for (size_t i = 0; i < keeper->config->pg_join_count; i++) {
         const struct membership *membership = &keeper->memberships[i];
         if (membership->member.node)
-            hm_pg_leave(hm_node_of(self), membership->wanted->scope, membership->wanted->group, membership->member);
+            hm_pg_leave(hm_node_of(self), membership->wanted->scope, membership->wanted->group,
+                        membership->member);
     }
     free(keeper);
 }

@@ -1,5 +1,6 @@
 /* layer: otp
- * What a peer's scope says: it is refused whole, or acted on; whatever came, the table is consistent and empties. */
+ * What a peer's scope says: it is refused whole, or acted on; whatever came, the table is consistent and
+ * empties. */
 #include <assert.h>
 
 #include "etf/check.h"
@@ -49,7 +50,8 @@ static void act(struct state *state, const struct pg_message *message) {
         pg_entries_begin(&entries, message);
         while (pg_entries_next(&entries, &group, &joined, &left))
             if (members(state, joined) && state->scratch.count)
-                pg_groups_replace(&state->groups, &state->peer, group, state->scratch.at, state->scratch.count);
+                pg_groups_replace(&state->groups, &state->peer, group, state->scratch.at,
+                                  state->scratch.count);
         pg_groups_replace_end(&state->groups, &state->peer);
     }
 }
@@ -64,7 +66,8 @@ static void say(struct state *state, struct names *names, hm_pid self, int versi
     assert(hm_build_error(build) == 0);
     term = hm_build_term(build);
     assert(hm_match(term, "{'$gen_cast', ~t}", &body));
-    assert(pg_wire_read(names, body, true, &message) && message.kind == PG_SYNC && message.version == version);
+    assert(pg_wire_read(names, body, true, &message) && message.kind == PG_SYNC &&
+           message.version == version);
     hm_build_free(build);
 }
 
@@ -89,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!state.peer.node)
             pg_owner_init(&state.peer, message.peer.node);
         act(&state, &message);
-        assert(state.joined == (int64_t)state.peer.members && state.peer.members <= 50 && state.groups.groups <= 20);
+        assert(state.joined == (int64_t)state.peer.members && state.peer.members <= 50 &&
+               state.groups.groups <= 20);
         say(&state, names, message.peer, i % 2);
     }
     if (state.peer.node)

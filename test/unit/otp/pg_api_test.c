@@ -49,7 +49,8 @@ static void scopes_are_apart(void **state) {
 
 static void only_processes_of_this_node_join(void **state) {
     struct fixture *fixture = *state;
-    hm_pid pids[] = {fixture->probe.process->pid, {names_intern(fixture->node->names, "far@host", 8), 1, 0, 9}};
+    hm_pid pids[] = {fixture->probe.process->pid,
+                     {names_intern(fixture->node->names, "far@host", 8), 1, 0, 9}};
     assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("g"), pids, 2), HM_EINVAL);
     assert_int_equal(hm_pg_join(fixture->node, NULL, ATOM("g"), HM_NO_PID), HM_EINVAL);
     assert_int_equal(hm_pg_count(fixture->node, NULL, ATOM("g"), HM_PG_ALL), 0);
@@ -74,7 +75,8 @@ static void members_and_groups_are_listed(void **state) {
     uint32_t ids = 0;
     spawn(fixture, peer);
     hm_pid there = peer->process->pid;
-    fixture_send(fixture, hm_to_name("pg", NULL), "{'$gen_cast', {sync, ~p, [{g, [~p]}, {far, [~p]}]}}", there, there, there);
+    fixture_send(fixture, hm_to_name("pg", NULL), "{'$gen_cast', {sync, ~p, [{g, [~p]}, {far, [~p]}]}}",
+                 there, there, there);
     assert_int_equal(hm_pg_join(node, NULL, ATOM("g"), here), HM_OK);
     assert_int_equal(hm_pg_join(node, NULL, ATOM("near"), here), HM_OK);
     assert_int_equal(hm_pg_get_members(node, NULL, ATOM("g"), &members, &count), HM_OK);
@@ -111,7 +113,8 @@ static void the_closest_is_of_this_node_if_there_is_one(void **state) {
     hm_pid there = peer->process->pid, too = second->process->pid;
     assert_false(hm_pg_get_closest_pid(node, NULL, ATOM("g")).node);
     assert_false(hm_pg_get_closest_pid(node, "none", ATOM("g")).node);
-    fixture_send(fixture, hm_to_name("pg", NULL), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p]}]}}", there, there, too);
+    fixture_send(fixture, hm_to_name("pg", NULL), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p]}]}}", there, there,
+                 too);
     bool got_one = false, got_other = false;
     for (int i = 0; i < 200; i++) {
         hm_pid pid = hm_pg_get_closest_pid(node, NULL, ATOM("g"));

@@ -93,7 +93,8 @@ static void expect_members(struct world *world, const char *group, enum pg_which
     assert_int_equal(found ? pg_group_count(found, &world->own, which) : 0, count);
 }
 
-static int join(struct world *world, struct pg_owner *owner, const char *group, unsigned count, const unsigned *ids) {
+static int join(struct world *world, struct pg_owner *owner, const char *group, unsigned count,
+                const unsigned *ids) {
     struct pg_member members[16];
     for (unsigned i = 0; i < count; i++)
         members[i] = (struct pg_member){ids[i], 0, 4};
@@ -116,8 +117,7 @@ static int replace(struct world *world, struct pg_owner *owner, const char *grou
     return pg_groups_replace(&world->groups, owner, term(world, group), members, count);
 }
 
-#define IDS(...) \
-    (sizeof((unsigned[]){__VA_ARGS__}) / sizeof(unsigned)), ((const unsigned[]){__VA_ARGS__})
+#define IDS(...) (sizeof((unsigned[]){__VA_ARGS__}) / sizeof(unsigned)), ((const unsigned[]){__VA_ARGS__})
 
 static void members_are_in_as_often_as_they_joined(void **state) {
     struct world *world = *state;
@@ -155,7 +155,8 @@ static void groups_are_equal_as_terms_are(void **state) {
     static const unsigned char ONE_BYTE[] = {97, 1}, FOUR_BYTES[] = {98, 0, 0, 0, 1};
     struct pg_member member = {1, 0, 4};
     assert_int_equal(pg_groups_join(&world->groups, &world->own, (hm_term){ONE_BYTE, 2}, &member, 1), HM_OK);
-    assert_int_equal(pg_groups_join(&world->groups, &world->other, (hm_term){FOUR_BYTES, 5}, &member, 1), HM_OK);
+    assert_int_equal(pg_groups_join(&world->groups, &world->other, (hm_term){FOUR_BYTES, 5}, &member, 1),
+                     HM_OK);
     assert_int_equal(join(world, &world->own, "1.0", IDS(3)), HM_OK);
     assert_int_equal(join(world, &world->own, "#{a => 1, b => 2}", IDS(4)), HM_OK);
     assert_int_equal(join(world, &world->own, "#{b => 2, a => 1}", IDS(5)), HM_OK);
@@ -184,8 +185,9 @@ static void too_much_is_refused_whole(void **state) {
     large[2] = PG_GROUP_BYTES >> 16;
     struct pg_member member = {1, 0, 4};
     assert_int_equal(leave(world, &world->other, "g4", IDS(1, 1)), 2);
-    assert_int_equal(pg_groups_join(&world->groups, &world->other, (hm_term){large, PG_GROUP_BYTES + 5}, &member, 1),
-                     HM_ELIMIT);
+    assert_int_equal(
+        pg_groups_join(&world->groups, &world->other, (hm_term){large, PG_GROUP_BYTES + 5}, &member, 1),
+        HM_ELIMIT);
     free(large);
 }
 
@@ -263,7 +265,8 @@ static void many_members_come_and_go(void **state) {
     for (uint32_t i = 0; i < MANY; i++)
         members[i] = (struct pg_member){i + 1, 0, 4};
     for (uint32_t i = 0; i < MANY; i++)
-        assert_int_equal(pg_groups_join(&world->groups, &world->own, term(world, "g"), &members[i], 1), HM_OK);
+        assert_int_equal(pg_groups_join(&world->groups, &world->own, term(world, "g"), &members[i], 1),
+                         HM_OK);
     assert_int_equal(world->own.members, MANY);
     for (uint32_t i = 0; i < MANY; i += 2)
         assert_int_equal(pg_groups_leave(&world->groups, &world->own, term(world, "g"), &members[i], 1), 1);

@@ -1,6 +1,6 @@
 /*
- * Every allocation in the life of a scope fails once: nothing leaks, the scope serves on, and no peer is told of what it was not told
- * before.
+ * Every allocation in the life of a scope fails once: nothing leaks, the scope serves on, and no peer is told
+ * of what it was not told before.
  */
 #include "otp_fixture.h"
 
@@ -9,7 +9,8 @@
 #include "etf/ids.h"
 #include "support/alloc.h"
 
-/* A peer that keeps the books as pg of OTP 25 does, where a leave of what was not joined is its end. It does not allocate. */
+/* A peer that keeps the books as pg of OTP 25 does, where a leave of what was not joined is its end. It does
+ * not allocate. */
 struct strict {
     int groups; /* memberships in `g' that it was told of */
     bool synced;

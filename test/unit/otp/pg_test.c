@@ -1,6 +1,7 @@
 /*
- * A scope as its peers, its callers and C programs meet it. Peers are processes of this node that speak the protocol: to a scope a peer is
- * a pid. What it tells them is compared as text, in which pids stand as <n@host.Id.Serial>.
+ * A scope as its peers, its callers and C programs meet it. Peers are processes of this node that speak the
+ * protocol: to a scope a peer is a pid. What it tells them is compared as text, in which pids stand as
+ * <n@host.Id.Serial>.
  */
 #include "otp_fixture.h"
 
@@ -32,7 +33,8 @@ static void end(struct fixture *fixture, hm_process *process) {
 }
 
 /* Text with %1, %2 ... for the pids and %s for the scope, compared with the only message of a probe. */
-static void expect_from(struct fixture *fixture, struct probe *probe, const char *pattern, const hm_pid pids[]) {
+static void expect_from(struct fixture *fixture, struct probe *probe, const char *pattern,
+                        const hm_pid pids[]) {
     char expected[1024] = "";
     size_t used = 0;
     for (const char *at = pattern; *at; at++) {
@@ -42,7 +44,8 @@ static void expect_from(struct fixture *fixture, struct probe *probe, const char
         }
         at++;
         hm_pid pid = *at == 's' ? hm_whereis(fixture->node, "pg") : pids[*at - '1'];
-        used += (size_t)snprintf(expected + used, sizeof expected - used, "<n@host.%u.%u>", pid.id, pid.serial);
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "<n@host.%u.%u>", pid.id,
+                                 pid.serial);
     }
     expected[used] = '\0';
     if (probe->count == 0)
@@ -85,7 +88,8 @@ static struct probe *meet(struct fixture *fixture, int version) {
         fixture_send(fixture, scope_address(), "{discover, ~p, ~i}", self, (int64_t)version);
     else
         fixture_send(fixture, scope_address(), "{discover, ~p}", self);
-    expect_from(fixture, peer, version == 1 ? "{'$gen_cast',{local_data,%s,1,#{}}}" : "{'$gen_cast',{sync,%s,[]}}", NULL);
+    expect_from(fixture, peer,
+                version == 1 ? "{'$gen_cast',{local_data,%s,1,#{}}}" : "{'$gen_cast',{sync,%s,[]}}", NULL);
     expect_from(fixture, peer, version == 1 ? "{discover,%s,1}" : "{discover,%s}", NULL);
     expect_no_more(peer);
     return peer;
@@ -153,7 +157,8 @@ static void who_was_not_told_all_hears_of_no_change(void **state) {
     struct probe *peer = fixture_own(fixture, sizeof *peer), nobody = {0};
     hm_pid self = spawn(fixture, peer)->pid, member = spawn(fixture, &nobody)->pid;
     const hm_pid pids[] = {member, self};
-    /* It answered our question before it asked its own: it has nothing of ours, and would end if it were told of a leave. */
+    /* It answered our question before it asked its own: it has nothing of ours, and would end if it were told
+     * of a leave. */
     fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p]}]}}", self, self);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_REMOTE), 1);
     assert_int_equal(hm_pg_join(fixture->node, NULL, ATOM("g"), member), HM_OK);
@@ -208,7 +213,8 @@ static void what_a_peer_says_is_known(void **state) {
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_REMOTE), 2);
     fixture_send(fixture, scope_address(), "{leave, ~p, [~p, ~p], [g, g]}", p, m, p);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 0);
-    fixture_send(fixture, scope_address(), "{update, ~p, [{g, [~p, ~p], []}, {h, [~p], []}, {g, [], [~p]}]}", p, m, p, m, m);
+    fixture_send(fixture, scope_address(), "{update, ~p, [{g, [~p, ~p], []}, {h, [~p], []}, {g, [], [~p]}]}",
+                 p, m, p, m, m);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 1);
     assert_int_equal(count(fixture, ATOM("h"), HM_PG_ALL), 1);
     fixture_send(fixture, scope_address(), "{'$gen_cast', {local_data, ~p, 1, #{k => [~p]}}}", p, m);
@@ -225,7 +231,8 @@ static void what_a_peer_says_is_known(void **state) {
 
 static void strangers_are_not_heard(void **state) {
     struct fixture *fixture = *state;
-    hm_pid m = fixture->probe.process->pid, far = {names_intern(fixture->node->names, "far@host", 8), 1, 0, 9};
+    hm_pid m = fixture->probe.process->pid,
+           far = {names_intern(fixture->node->names, "far@host", 8), 1, 0, 9};
     fixture_send(fixture, scope_address(), "{join, ~p, g, ~p}", m, m);
     fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [g]}", m, m);
     fixture_send(fixture, scope_address(), "{update, ~p, [{g, [~p], []}]}", m, m);
@@ -245,10 +252,25 @@ static void junk_does_not_end_a_scope(void **state) {
     struct fixture *fixture = *state;
     hm_pid before = hm_whereis(fixture->node, "pg");
     static const char *const MESSAGES[] = {
-        "junk", "{}", "[]", "{discover}", "{discover, x}", "{discover, ~p, x}", "{join, ~p, g, x}", "{leave, ~p, [x], [g]}",
-        "{'$gen_cast', junk}", "{'$gen_cast', {sync, ~p, [g]}}", "{'$gen_cast', {local_data, ~p, 1, x}}",
-        "{'$gen_call', nobody, monitor}", "{'DOWN', x, process, y, z}", "{nodeup, 1}", "{nodedown, x}", "{'EXIT', x, y}",
-        "{update, ~p, [{a, b, c}]}", "{exchange, ~p, []}", "timeout",
+        "junk",
+        "{}",
+        "[]",
+        "{discover}",
+        "{discover, x}",
+        "{discover, ~p, x}",
+        "{join, ~p, g, x}",
+        "{leave, ~p, [x], [g]}",
+        "{'$gen_cast', junk}",
+        "{'$gen_cast', {sync, ~p, [g]}}",
+        "{'$gen_cast', {local_data, ~p, 1, x}}",
+        "{'$gen_call', nobody, monitor}",
+        "{'DOWN', x, process, y, z}",
+        "{nodeup, 1}",
+        "{nodedown, x}",
+        "{'EXIT', x, y}",
+        "{update, ~p, [{a, b, c}]}",
+        "{exchange, ~p, []}",
+        "timeout",
     };
     for (size_t i = 0; i < sizeof MESSAGES / sizeof *MESSAGES; i++)
         fixture_send(fixture, scope_address(), MESSAGES[i], fixture->probe.process->pid);
@@ -302,7 +324,8 @@ static void what_is_too_much_is_asked_for_again_when_there_is_room(void **state)
     fixture_run(fixture);
     struct probe *peer = meet(fixture, 0);
     hm_pid p = peer->process->pid;
-    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p]}, {h, [~p, ~p]}]}}", p, p, p, p, p, p, p);
+    fixture_send(fixture, scope_address(),
+                 "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p]}, {h, [~p, ~p]}]}}", p, p, p, p, p, p, p);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 4);
     assert_int_equal(count(fixture, ATOM("h"), HM_PG_ALL), 0);
     assert_non_null(strstr(fixture->log, "pg.limit"));
@@ -310,7 +333,8 @@ static void what_is_too_much_is_asked_for_again_when_there_is_room(void **state)
     fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [g]}", p, p);
     expect_from(fixture, peer, "{discover,%s}", NULL);
     /* Still too much: a scope that is asked at every change would do nothing else than tell us all. */
-    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p, ~p]}]}}", p, p, p, p, p, p, p);
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p, ~p]}]}}", p, p,
+                 p, p, p, p, p);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 0);
     for (int i = 0; i < 6; i++)
         fixture_send(fixture, scope_address(), "{join, ~p, h, ~p}", p, p);
@@ -318,7 +342,8 @@ static void what_is_too_much_is_asked_for_again_when_there_is_room(void **state)
         fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [h]}", p, p);
     expect_no_more(peer);
     /* It fits: the next time there is too much it is asked at once again. */
-    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p]}]}}", p, p, p, p, p, p);
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{g, [~p, ~p, ~p, ~p, ~p]}]}}", p, p, p,
+                 p, p, p);
     fixture_send(fixture, scope_address(), "{join, ~p, h, ~p}", p, p);
     expect_no_more(peer);
     fixture_send(fixture, scope_address(), "{leave, ~p, [~p, ~p], [g]}", p, p, p);
@@ -340,7 +365,8 @@ static void a_group_with_a_huge_name_is_left_out(void **state) {
     char *name = fixture_own(fixture, 70000);
     memset(name, 'x', 69999);
     fixture_send(fixture, scope_address(), "{join, ~p, ~s, ~p}", p, name, p);
-    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{~s, [~p]}, {g, [~p]}]}}", p, name, p, p);
+    fixture_send(fixture, scope_address(), "{'$gen_cast', {sync, ~p, [{~s, [~p]}, {g, [~p]}]}}", p, name, p,
+                 p);
     fixture_send(fixture, scope_address(), "{leave, ~p, ~p, [~s, g]}", p, p, name);
     fixture_send(fixture, scope_address(), "{join, ~p, g, ~p}", p, p);
     assert_int_equal(count(fixture, ATOM("g"), HM_PG_ALL), 1);

@@ -128,8 +128,7 @@ static const struct {
     {"otp25/pg_join_8", "join \"hi\" (P)"},
     {"otp25/pg_leave_1", "leave (P) [a]"},
     {"otp25/pg_leave_2", "leave (PQ) [{hermes,'Elixir.Hermes.PubSub'}]"},
-    {"otp25/pg_leave_3",
-     "leave (P) ['päž',\"hi\",[],1,2,1,{hermes,'Elixir.Hermes.PubSub'}]"},
+    {"otp25/pg_leave_3", "leave (P) ['päž',\"hi\",[],1,2,1,{hermes,'Elixir.Hermes.PubSub'}]"},
     {"otp25/pg_sync_1", "sync 0"},
     {"otp27/pg_join_2", "join {hermes,'Elixir.Hermes.PubSub'} (PQP)"},
     {"otp27/pg_leave_2", "leave (PQ) [{hermes,'Elixir.Hermes.PubSub'}]"},
@@ -167,8 +166,8 @@ static void what_real_scopes_say_is_read(void **state) {
 
 /* A map of what was joined and not left; its order is the recorded node's own. */
 static void compare_sync(const struct golden *golden, void *context) {
-    static const char *const groups[] = {" 1(PP)", " 2(P)", " 'päž'(P)", " {hermes,'Elixir.Hermes.PubSub'}(P)",
-                                         " [](P)", " \"hi\"(P)"};
+    static const char *const groups[] = {
+        " 1(PP)", " 2(P)", " 'päž'(P)", " {hermes,'Elixir.Hermes.PubSub'}(P)", " [](P)", " \"hi\"(P)"};
     hm_term body;
     assert_true(hm_match(term_of(golden), "{'$gen_cast', ~t}", &body));
     const char *text = describe(context, body, true);
@@ -187,12 +186,12 @@ static hm_pid pid_of(struct world *world, const char *node, uint32_t id) {
     return (hm_pid){names_intern(world->names, node, strlen(node)), id, 0, 9};
 }
 
-#define EXPECT(world, cast, text, ...)                                                         \
-    do {                                                                                       \
-        hm_build_reset((world)->build);                                                        \
-        hm_put_format((world)->build, __VA_ARGS__);                                            \
-        assert_int_equal(hm_build_error((world)->build), HM_OK);                               \
-        assert_string_equal(describe(world, hm_build_term((world)->build), cast), text);       \
+#define EXPECT(world, cast, text, ...)                                                                       \
+    do {                                                                                                     \
+        hm_build_reset((world)->build);                                                                      \
+        hm_put_format((world)->build, __VA_ARGS__);                                                          \
+        assert_int_equal(hm_build_error((world)->build), HM_OK);                                             \
+        assert_string_equal(describe(world, hm_build_term((world)->build), cast), text);                     \
     } while (0)
 
 static void the_newer_version_is_read(void **state) {
@@ -200,9 +199,11 @@ static void the_newer_version_is_read(void **state) {
     hm_pid peer = pid_of(world, "a@h", 1), p = pid_of(world, "a@h", 2), q = pid_of(world, "a@h", 3);
     EXPECT(world, false, "discover 1", "{discover, ~p, 1}", peer);
     EXPECT(world, false, "discover 7", "{discover, ~p, 7}", peer);
-    EXPECT(world, true, "sync 1 g(PQP) h(Q)", "{local_data, ~p, 1, #{g => [~p, ~p, ~p], h => [~p]}}", peer, p, q, p, q);
+    EXPECT(world, true, "sync 1 g(PQP) h(Q)", "{local_data, ~p, 1, #{g => [~p, ~p, ~p], h => [~p]}}", peer, p,
+           q, p, q);
     EXPECT(world, true, "sync 1", "{local_data, ~p, 1, #{}}", peer);
-    EXPECT(world, false, "update g(P)() h()(PQ)", "{update, ~p, [{g, [~p], []}, {h, [], [~p, ~p]}]}", peer, p, p, q);
+    EXPECT(world, false, "update g(P)() h()(PQ)", "{update, ~p, [{g, [~p], []}, {h, [], [~p, ~p]}]}", peer, p,
+           p, q);
     EXPECT(world, false, "update", "{update, ~p, []}", peer);
 }
 
@@ -217,8 +218,18 @@ static void pids_of_other_nodes_are_no_members(void **state) {
 static void junk_is_not_read(void **state) {
     struct world *world = *state;
     static const char *const PLAIN[] = {
-        "junk", "{}", "{discover}", "{discover, a}", "{discover, 1, 1}", "[discover]", "{join, a, b}", "{update, a, b}",
-        "{'DOWN', 1, process, 2, 3}", "{a, b, c, d, e}", "1", "\"text\"",
+        "junk",
+        "{}",
+        "{discover}",
+        "{discover, a}",
+        "{discover, 1, 1}",
+        "[discover]",
+        "{join, a, b}",
+        "{update, a, b}",
+        "{'DOWN', 1, process, 2, 3}",
+        "{a, b, c, d, e}",
+        "1",
+        "\"text\"",
     };
     for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
         EXPECT(world, false, "no", PLAIN[i]);
