@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include <hermod/function.h>
+#include <hermod/global.h>
 #include <hermod/pubsub.h>
 #include <hermod/rpc.h>
 
 #include "callable.h"
 #include "device.h"
+#include "subject_global.h"
 #include "subject_pg.h"
 
 struct event {
@@ -144,7 +146,7 @@ static enum hm_verdict delay(hm_process *self, const hm_from *from, int64_t ms, 
 
 /* ---- arguments --------------------------------------------------------------------------------------- */
 
-/* A pid, a name or {Name, Node}. The name is stored in buffer. */
+/* A pid, a name, {Name, Node} or {global, Name}. The name is stored in buffer. */
 static bool get_address(hm_process *self, hm_term term, char *buffer, hm_address *address) {
     hm_node *node = hm_node_of(self);
     hm_term parts[2];
@@ -157,6 +159,10 @@ static bool get_address(hm_process *self, hm_term term, char *buffer, hm_address
     }
     if (hm_term_type(term) == HM_TYPE_ATOM && hm_get_text(term, buffer, HM_ATOM_BYTES, &size)) {
         *address = hm_to_name(buffer, NULL);
+        return true;
+    }
+    if (hm_match(term, "{global, ~t}", &parts[1])) {
+        *address = hm_to_global(node, parts[1]);
         return true;
     }
     if (hm_tuple_elements(term, 2, parts) && hm_get_text(parts[0], buffer, HM_ATOM_BYTES, &size) &&
@@ -550,6 +556,8 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
         verdict = on_remote_call(self, request, from);
     if (verdict == HM_UNKNOWN)
         verdict = subject_pg_call(self, request, from);
+    if (verdict == HM_UNKNOWN)
+        verdict = subject_global_call(self, request, from);
     if (verdict == HM_UNKNOWN)
         verdict = on_pubsub_call(self, request, from);
     return verdict == HM_UNKNOWN ? on_outward_call(self, request, from) : verdict;

@@ -7,10 +7,13 @@
 -export([start/0]).
 
 start() ->
-    Port = list_to_integer(os:getenv("TEST_AGENT_PORT")),
+    {Address, Port, Opts} = case os:getenv("TEST_AGENT") of
+        "/" ++ _ = Path -> {{local, Path}, 0, []};
+        Number -> {{127, 0, 0, 1}, list_to_integer(Number), [{nodelay, true}]}
+    end,
     Parent = self(),
     spawn(fun() ->
-        {ok, S} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {packet, 4}, {nodelay, true}]),
+        {ok, S} = gen_tcp:connect(Address, Port, [binary, {packet, 4} | Opts]),
         ok = gen_tcp:send(S, term_to_binary({ready, node(), os:getpid()})),
         Parent ! connected,
         loop(S)

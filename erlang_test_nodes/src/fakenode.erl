@@ -1,7 +1,7 @@
 %% A node made of a socket: it shakes hands as one that dials, and then sends whatever it is told.
 %% For what no real node would send.
 -module(fakenode).
--export([dial/1, connect/2, flags/0, send_name/3, status/1, send/2, frame/2, closed/1, name/0, digest/2, challenge/1]).
+-export([dial/1, connect/2, flags/0, send_name/3, status/1, send/2, frame/2, closed/1, name/0, digest/2, challenge/1, pid/2]).
 
 -define(PATIENCE, 30000).
 
@@ -13,7 +13,11 @@ flags() -> 16#1 bor 16#8 bor 16#20 bor 16#1000 bor 16#400000 bor 16#1070f94 bor 
 name() -> target:unique("fake") ++ "@" ++ target:host().
 
 dial(T) ->
-    {ok, S} = gen_tcp:connect({127, 0, 0, 1}, target:listen_port(T), [binary, {active, false}, {packet, 2}, {nodelay, true}]),
+    Port = case T of
+        #{port := P} -> P; % said by a Hermod at its start
+        _ -> target:listen_port(T)
+    end,
+    {ok, S} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}, {packet, 2}, {nodelay, true}]),
     S.
 
 send_name(S, Name, Flags) ->
@@ -72,3 +76,6 @@ closed(S) ->
         {error, timeout} -> error(still_open);
         {error, _} -> gen_tcp:close(S), ok
     end.
+
+%% A pid of the fake node of that name.
+pid(Name, Id) -> binary_to_term(<<131, 88, 119, (length(Name)), (list_to_binary(Name))/binary, Id:32, 0:32, 77:32>>).

@@ -2,7 +2,7 @@
 %% The functions below the first group run on a BEAM peer, inside target:on/2.
 -module(given).
 -compile({no_auto_import, [nodes/1, nodes/2]}).
--export([nodes/1, nodes/2, no_nodes/1, target/1, peer/1, peer/2, kind_of/1]).
+-export([nodes/1, nodes/2, no_nodes/1, parallel/1, target/1, peer/1, peer/2, kind_of/1]).
 -export([call/2, call/3, child/1, child/2, linked_child/1, gone/1, mailbox/0, visible/1, not_connected/1, reporting/1,
          ended/1, ended/2, idle/0, death/1]).
 

@@ -21,7 +21,7 @@
 %%   {send_alias, Ref, Msg}      ok
 %%   alias / {unalias, Ref}      a reference of this process; ok
 %%   {cast, To, Msg}             ok; gen_server:cast
-%%   {call, To, Req, Ms}         the outcome of a gen_server:call made by the node of the subject:
+%%   {call, To, Req, Ms}         To may also be {global, Name}; the outcome of a gen_server:call made by the node of the subject:
 %%                               {ok, Reply} | {error, timeout | noproc | noconnection | Reason}
 %%   {register, Name}            true | false  (this process)
 %%   {unregister, Name}          true | false
@@ -31,6 +31,15 @@
 %%   {continue, T}               ok, and handle_continue(T)
 %%   {monitor_nodes, Bool}       ok
 %%   {connect, Node}             true | false
+%%   {global_register, Name, Method}     yes | no: this process; Method: random_exit_name, random_notify_name, notify_all_name
+%%   {global_re_register, Name, Method}  yes
+%%   {global_unregister, Name}   ok
+%%   {global_whereis, Name}      a pid | undefined
+%%   global_names                a list
+%%   {global_send, Name, Msg}    ok | badarg
+%%   {global_set_lock, Res, Retries}     true | false: by this process, on all nodes, as {Res, Pid}
+%%   {global_del_lock, Res}      true
+%%   global_sync                 ok
 %%   group_leader                a pid
 %%   {rpc, Node, M, F, A, Ms}    the outcome of an erpc:call made by the node of the subject: {ok, Value} | {throw, T} |
 %%                               {exit, Reason} | {error, Reason} | {signal, Reason} | {failed, noconnection | timeout | Why}
@@ -112,6 +121,17 @@ handle_call({connect, Node}, From, S) ->
     spawn(fun() -> gen_server:reply(From, net_kernel:connect_node(Node)) end),
     {noreply, S};
 handle_call({pg, Scope, What}, _, S) -> {reply, pg(Scope, What), S};
+handle_call({global_register, Name, Method}, From, S) -> apart(From, global, register_name, [Name, self(), fun global:Method/3], S);
+handle_call({global_re_register, Name, Method}, From, S) ->
+    apart(From, global, re_register_name, [Name, self(), fun global:Method/3], S);
+handle_call({global_unregister, Name}, From, S) -> apart(From, global, unregister_name, [Name], S);
+handle_call({global_whereis, Name}, _, S) -> {reply, global:whereis_name(Name), S};
+handle_call(global_names, _, S) -> {reply, global:registered_names(), S};
+handle_call({global_send, Name, Msg}, _, S) ->
+    {reply, try global:send(Name, Msg) of _ -> ok catch exit:{badarg, _} -> badarg end, S};
+handle_call({global_set_lock, Res, Retries}, _, S) -> {reply, global:set_lock({Res, self()}, [node() | nodes()], Retries), S};
+handle_call({global_del_lock, Res}, _, S) -> {reply, global:del_lock({Res, self()}), S};
+handle_call(global_sync, From, S) -> apart(From, global, sync, [], S);
 handle_call(group_leader, _, S) -> {reply, group_leader(), S};
 handle_call({rpc, N, M, F, A, Ms}, From, S) ->
     spawn(fun() -> gen_server:reply(From, erpc_outcome(N, M, F, A, Ms)) end),
@@ -126,6 +146,11 @@ handle_call({tasks, Name}, _, S) ->
 handle_call({report, Pid}, _, S) -> put(report, Pid), {reply, ok, S};
 handle_call(events, _, S) -> {reply, lists:reverse(get(events)), S};
 handle_call(clear, _, S) -> put(events, []), {reply, ok, S}.
+
+%% What may take long is asked by a process of its own.
+apart(From, M, F, Args, S) ->
+    spawn(fun() -> gen_server:reply(From, apply(M, F, Args)) end),
+    {noreply, S}.
 
 handle_cast({crash, Reason}, _) -> exit(Reason);
 handle_cast({stop, Reason}, S) -> {stop, Reason, S};

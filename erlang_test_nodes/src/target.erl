@@ -10,7 +10,8 @@
 %%
 %% Opts (all optional): name (string), host (string), long (true: long names), cookie, hidden,
 %% connect ([node()]), ticktime (s), family (inet6), epmd_port, subject (false: do not load it),
-%% args ([string()] appended), env ([{string(), string()}]), expect (exit: do not wait for ready).
+%% args ([string()] appended), env ([{string(), string()}]), expect (exit: do not wait for ready),
+%% netns (the id of a process in whose network namespace it runs).
 %% hermod only: name_args (instead of the name), no_cookie, start_epmd, and command ({Program, Args}: all of it).
 -module(target).
 -export([kind/0, start/1, start/2, start_peer/0, start_peer/1, on/2, on/3, kill/1, sigstop/1, sigcont/1, term/1,
@@ -192,10 +193,9 @@ listen_port(#{node := Node}) ->
 %% ---- the process that owns the port of a node
 
 init(Kind, Opts, Caller, Ref) ->
-    {ok, L} = gen_tcp:listen(0, [binary, {packet, 4}, {active, true}, {ip, {127, 0, 0, 1}}, {nodelay, true}]),
-    {ok, AgentPort} = inet:port(L),
-    {Program, Args} = command(Kind, Opts),
-    Env = [{"TEST_AGENT_PORT", integer_to_list(AgentPort)},
+    {L, Agent} = listen_for_agent(Opts),
+    {Program, Args} = inside(Opts, command(Kind, Opts)),
+    Env = [{"TEST_AGENT", Agent},
            {"ERL_EPMD_PORT", integer_to_list(maps:get(epmd_port, Opts))},
            {"TEST_CONNECT", lists:flatten(lists:join(" ", [atom_to_list(N) || N <- maps:get(connect, Opts, [])]))},
            {"ERL_LIBS", false}, {"ERL_FLAGS", false}, {"ERL_AFLAGS", false}, {"ERL_ZFLAGS", false}
@@ -215,6 +215,20 @@ init(Kind, Opts, Caller, Ref) ->
         ready when Kind =:= beam -> await_agent(L, T, St, Caller, Ref);
         ready -> await_ready_line(T, St, Caller, Ref)
     end.
+
+%% A port, or the path of a socket where the loopback is another one.
+listen_for_agent(#{netns := _, name := Name}) ->
+    Path = filename:join(log_dir(), Name ++ ".sock"),
+    {ok, L} = gen_tcp:listen(0, [binary, {packet, 4}, {active, true}, {ifaddr, {local, Path}}]),
+    {L, Path};
+listen_for_agent(_) ->
+    {ok, L} = gen_tcp:listen(0, [binary, {packet, 4}, {active, true}, {ip, {127, 0, 0, 1}}, {nodelay, true}]),
+    {ok, Port} = inet:port(L),
+    {L, integer_to_list(Port)}.
+
+inside(#{netns := Pid}, {Program, Args}) ->
+    {os:find_executable("nsenter"), ["--net=/proc/" ++ integer_to_list(Pid) ++ "/ns/net", Program | Args]};
+inside(_, Command) -> Command.
 
 await_agent(L, T, St = #{port := Port}, Caller, Ref) ->
     Me = self(),
