@@ -94,6 +94,7 @@ struct other {
         int64_t version, tag, since_ms;
         hm_pid locker;
     } early; /* init_connect before there was a session */
+    int64_t retry_ms; /* when to begin again after a disagreement; 0: no need */
     enum wait_lock wait_lock;
     hm_term exchange_names;
     enum saved saved;
@@ -247,6 +248,7 @@ struct global_member {
     hm_build *build; /* for the message that is being sent */
     hm_term global_atom;
     int64_t next_tag, creation;
+    int64_t heal_ms; /* when GLOBAL_TIMER_HEAL comes; 0: not set */
     uint64_t next_token;
 };
 

@@ -46,6 +46,7 @@ void session_reset(struct other *other) {
     other->saved = SAVED_NOTHING;
     other->early.set = false;
     other->again = false;
+    other->retry_ms = 0;
     other->version = 0;
     other->my_tag = 0;
     other->has_his_tag = false;
@@ -68,7 +69,7 @@ static void drop_session(struct global_member *m, struct other *other) {
 
 /* ---- the beginning ---- */
 
-enum { HEAL_MS = 5000 };
+enum { HEAL_MS = 5000, RETRY_MS = 30, RETRY_SPREAD_MS = 70 };
 
 static void init_connect(struct global_member *m, struct other *other, int64_t version, int64_t tag, hm_pid locker);
 
@@ -113,15 +114,29 @@ void session_nodeup(struct global_member *m, struct other *other) {
     }
 }
 
-/* Our views differ of what session this is: begin again. */
+static void heal_at(struct global_member *m, int64_t at_ms) {
+    if (m->heal_ms && m->heal_ms <= at_ms)
+        return;
+    int64_t left = at_ms - m->ports->now_ms(m->arg);
+    m->heal_ms = at_ms;
+    m->ports->set_timer(m->arg, GLOBAL_TIMER_HEAL, left > 0 ? left : 0);
+}
+
+/*
+ * Our views differ of what session this is: begin again. OTP does so at once, as the other side does, and then each one's new session
+ * crosses the other's answer to the old one: seen live, after a connection that lasted for a moment, whose init_connect came with the next
+ * one, thousands of times. So we keep quiet until what is under way has arrived; his latest init_connect waits for us meanwhile.
+ */
 static void restart(struct global_member *m, struct other *other, int64_t my_tag) {
     bool again = other->again;
     session_cancel(m, other, my_tag, NULL);
     session_reset(other);
     other->again = again && !other->synced;
     other->pending = NOT_KNOWN;
-    if (my_tag)
-        session_nodeup(m, other);
+    if (my_tag) {
+        other->retry_ms = m->ports->now_ms(m->arg) + RETRY_MS + m->ports->random(m->arg, RETRY_SPREAD_MS);
+        heal_at(m, other->retry_ms);
+    }
 }
 
 static bool is_local(const struct global_member *m, const hm_node_name *node) {
@@ -170,7 +185,7 @@ static void init_connect(struct global_member *m, struct other *other, int64_t v
         other->early.tag = tag;
         other->early.locker = locker;
         other->early.since_ms = m->ports->now_ms(m->arg);
-        m->ports->set_timer(m->arg, GLOBAL_TIMER_HEAL, HEAL_MS);
+        heal_at(m, other->early.since_ms + HEAL_MS);
         return;
     }
     other->early.set = false;
@@ -212,7 +227,8 @@ static void on_ack(struct global_member *m, const struct global_message *message
     if (!other || !other->up || agreed)
         return;
     send_cancel(m, other->name, message->has_his_tag, message->his_tag);
-    restart(m, other, other->my_tag);
+    if (!other->retry_ms)
+        restart(m, other, other->my_tag);
 }
 
 static void on_cancel(struct global_member *m, const struct global_message *message) {
@@ -224,16 +240,27 @@ static void on_cancel(struct global_member *m, const struct global_message *mess
 /*
  * Who told us of him ended before it told him of us: he waits for a session with us, or has given his up, and we take him for known and never
  * get in sync. OTP leaves it so. After a while we begin a session as if the connection were new; his init_connect counts if he
- * acknowledges ours with the tag of it. One of us that waits in the same way does likewise.
+ * acknowledges ours with the tag of it. One of us that waits in the same way does likewise. Here the sessions that restart() has put off
+ * begin, too.
  */
 void session_heal(struct global_member *m) {
     struct other *other, *next;
-    int64_t now = m->ports->now_ms(m->arg), wait = -1;
+    int64_t now = m->ports->now_ms(m->arg);
+    m->heal_ms = 0;
     HASH_ITER(hh, m->others, other, next) {
+        if (other->up && other->retry_ms) {
+            if (now < other->retry_ms) {
+                heal_at(m, other->retry_ms);
+                continue;
+            }
+            other->retry_ms = 0;
+            session_nodeup(m, other);
+            continue;
+        }
         if (!other->up || other->resolver || !other->early.set || (other->known != NOT_KNOWN && other->synced))
             continue;
         if (now - other->early.since_ms < HEAL_MS) {
-            wait = HEAL_MS;
+            heal_at(m, other->early.since_ms + HEAL_MS);
             continue;
         }
         log_info(m->config.log, "global.again", "%s does not know us: a session with it is begun again",
@@ -241,8 +268,6 @@ void session_heal(struct global_member *m) {
         other->again = true;
         begin(m, other);
     }
-    if (wait >= 0)
-        m->ports->set_timer(m->arg, GLOBAL_TIMER_HEAL, wait);
 }
 
 /* ---- lock, exchange, resolved ---- */
