@@ -345,7 +345,9 @@ connect_all_false(C) ->
         mesh:split(M, [t3], [b1]),
         mesh:apart(M, [t3], [b1]),
         ?assert(lists:member(N3, mesh:run(M, t1, erlang, nodes, []))),
-        mesh:split(M, [t3], [t1])
+        mesh:split(M, [t3], [t1]),
+        mesh:apart(M, [t3], [t1]),
+        mesh:heal(M, [t3], [t1, b1])
     end),
     mesh:agreed(M0, Name, Pid),
     'end'(M0, Pid),
@@ -409,10 +411,10 @@ junk_of_a_session(C) ->
          ok = Say({'$gen_cast', {init_connect, {8, 1}, Node, {locker, no_longer_a_pid, #{}, Me}}}),
          _ = Say({'$gen_cast', Cast}),
          _ = Say({'$gen_call', {Me, make_ref()}, {set_lock, {global, [Me | x]}}}),
-         _ = Say({lost_connection, Node, 1, 1, N1}),
+         _ = Say({lost_connection, 'x@y', Creation, 1, 'z@y'}),
          gen_tcp:shutdown(S, write),
          fakenode:closed(S)
-     end || Tag <- [1, x], Cast <- Forged(n, 'x@y', fakenode:pid("x@y", 5), Tag)],
+     end || {Tag, Creation} <- [{1, 1}, {x, 2}], Cast <- Forged(n, 'x@y', fakenode:pid("x@y", 5), Tag)],
     [] = mesh:healthy(M, ?ALL).
 
 %% A service of the daemon has a global name from the start, and again when it was started again.
