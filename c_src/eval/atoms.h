@@ -37,7 +37,7 @@
     X(bad_filter, "bad_filter") X(timeout_value, "timeout_value") X(system_limit, "system_limit") \
     X(nocatch, "nocatch") X(EXIT, "EXIT") X(DOWN, "DOWN") X(error_info, "error_info") X(module, "module") \
     X(erl_erts_errors, "erl_erts_errors") X(expr, "expr") X(exprs, "exprs") X(do_apply, "do_apply") \
-    X(case_clauses, "case_clauses") X(if_clauses, "if_clauses") X(try_clauses, "try_clauses") X(maps, "maps") X(put, "put") X(update, "update") X(k, "k") X(v, "v") X(eval_fun, "eval_fun") \
+    X(case_clauses, "case_clauses") X(if_clauses, "if_clauses") X(try_clauses, "try_clauses") X(maps, "maps") X(signal, "signal") X(failed, "failed") X(timeout, "timeout") X(noconnection, "noconnection") X(put, "put") X(update, "update") X(k, "k") X(v, "v") X(eval_fun, "eval_fun") \
     X(interpreted_fun, "-inside-an-interpreted-fun-") X(infinity, "infinity") X(killed, "killed") \
     X(argument_limit, "argument_limit") X(badrecord, "badrecord") X(self, "self") X(nonode, "nonode@nohost") \
     X(process, "process") X(noproc, "noproc") X(flush, "flush") X(info, "info") X(alias, "alias") \

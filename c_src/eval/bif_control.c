@@ -5,23 +5,25 @@
 
 const struct bif_row *const bif_tables[] = {bif_operators, bif_terms, bif_lists, bif_text, bif_control, bif_processes, NULL};
 
-BIF(apply_2) {
-    value arguments[CALL_ARGUMENTS];
-    size_t arity;
-    if (!call_spread(a[1], arguments, &arity))
-        return BADARG;
-    call_fun(m, a[0], arity, arguments);
-    (void)result;
+/* Not called from here: arguments may hold another apply, and so on. */
+static enum bif_outcome enter(struct machine *m, value module, value function, value arguments, value *result) {
+    long arity = value_list_length(arguments);
+    if (arity < 0 || arity > CALL_ARGUMENTS)
+        return bif_error(result, arity < 0 ? A(badarg) : A(system_limit));
+    struct frame *frame = machine_push(m, FRAME_APPLY);
+    if (frame) {
+        frame->a = function;
+        frame->b = arguments;
+        frame->c = module;
+    }
+    machine_value(m, VALUE_NIL);
     return BIF_ENTERED;
 }
+BIF(apply_2) {
+    return enter(m, VALUE_NONE, a[0], a[1], result);
+}
 BIF(apply_3) {
-    value arguments[CALL_ARGUMENTS];
-    size_t arity;
-    if (!call_spread(a[2], arguments, &arity))
-        return BADARG;
-    call_remote(m, a[0], a[1], arity, arguments);
-    (void)result;
-    return BIF_ENTERED;
+    return enter(m, a[0], a[1], a[2], result);
 }
 
 /* Does the library run, rather than what came from outside? */

@@ -7,6 +7,7 @@
 #include "eval/bif.h"
 #include "eval/map.h"
 #include "eval/order.h"
+#include "eval/remote.h"
 #include "eval/terms.h"
 #include "node/links.h"
 #include "node/registry.h"
@@ -344,6 +345,26 @@ SPAWN(spawn_plain, 0)
 SPAWN(spawn_link, LINK)
 SPAWN(spawn_monitor, MONITOR)
 
+/* ---- other nodes ---- */
+
+static enum bif_outcome ask_node(struct machine *m, const value *a, const struct remote_call *how, value *result) {
+    int error = m->self ? evaluator_ask_node(m, a, how) : HM_EINVAL;
+    return error == HM_OK ? BIF_ENTERED : error == HM_EINVAL ? BADARG : limit(result);
+}
+BIF(rpc) {
+    struct remote_call how = {.timeout_ms = -1};
+    if (a[4] != A(infinity)) {
+        if (!value_is_small(a[4]) || value_small(a[4]) < 0 || value_small(a[4]) > UINT32_MAX)
+            return BADARG;
+        how.timeout_ms = value_small(a[4]);
+    }
+    return ask_node(m, a, &how, result);
+}
+BIF(spawn_at) {
+    struct remote_call how = {.spawn = true, .link = a[4] == A(link)};
+    return ask_node(m, a, &how, result);
+}
+
 /* ---- time and numbers ---- */
 
 static int64_t clock_ns(clockid_t clock) {
@@ -471,5 +492,5 @@ const struct bif_row bif_processes[] = {
     E("unique_integer", 1, unique_integer), {"os", "system_time", 0, false, system_time_0},
     {"os", "system_time", 1, false, system_time_1}, X("send_after", 2, send_after_self),
     X("start_timer", 2, start_timer_self), X("spawn", 2, spawn_plain), X("spawn_link", 2, spawn_link),
-    X("spawn_monitor", 2, spawn_monitor), X("random_float", 0, random_float), X("pid_text", 1, pid_text),
+    X("spawn_monitor", 2, spawn_monitor), X("rpc", 5, rpc), X("spawn_at", 5, spawn_at), X("random_float", 0, random_float), X("pid_text", 1, pid_text),
     X("ref_text", 1, ref_text), X("log", 1, log_text), {0}};

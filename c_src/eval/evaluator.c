@@ -3,7 +3,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "eval/machine.h"
+#include <hermod/rpc.h>
+
+#include "etf/ids.h"
+#include "eval/remote.h"
 #include "eval/terms.h"
 #include "node/timers.h"
 #include "otp/gen_server.h"
@@ -28,7 +31,6 @@ struct evaluation {
     uint64_t id;
     struct message *tick; /* the next one, made beforehand: going on must not need memory. NULL: it is in the mailbox */
     uint64_t timer, timer_of; /* of the receive that waits */
-    bool called;              /* a function of the table has not answered yet */
 };
 
 static struct evaluator *evaluator_of(const struct hm_node *node) {
@@ -208,21 +210,30 @@ static void take_outcome(struct machine *m, enum mfa_outcome outcome, hm_term re
         unwind_raise(m, class, v, VALUE_NONE);
 }
 
-/* Who waits for a function that answers later. */
+/* Who waits for a function that answers later, here or on another node. */
 struct called {
     uint64_t id;
 };
 
-static enum hm_verdict on_table_done(hm_process *self, void *arg, enum mfa_outcome outcome, hm_term result) {
+static struct evaluation *take_called(hm_process *self, void *arg) {
     struct called *called = arg;
     struct evaluation *e = self ? find(self, called->id, 0) : NULL;
     free(called);
+    return e;
+}
+
+static enum hm_verdict on_table_done(hm_process *self, void *arg, enum mfa_outcome outcome, hm_term result) {
+    struct evaluation *e = take_called(self, arg);
     if (!e)
         return HM_CONTINUE;
-    e->called = false;
     take_outcome(&e->m, outcome, result);
     schedule(e);
     return HM_CONTINUE;
+}
+
+static void pause(struct machine *m) {
+    m->mode = MODE_PAUSE;
+    m->wait_ms = -1;
 }
 
 static bool call_out(struct machine *m, value module, value function, value arguments) {
@@ -248,9 +259,7 @@ static bool call_out(struct machine *m, value module, value function, value argu
     enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, &then);
     if (outcome == MFA_LATER) {
         called = NULL;
-        e->called = true;
-        m->mode = MODE_PAUSE;
-        m->wait_ms = -1;
+        pause(m);
     } else {
         take_outcome(m, outcome, hm_build_term(result));
     }
@@ -259,6 +268,90 @@ done:
     hm_build_free(build);
     hm_build_free(result);
     return known;
+}
+
+/* ---- other nodes ---- */
+
+/* {return, V} | {throw, V} | {exit, R} | {error, R, Stack} | {signal, R} | {failed, Why}: eval/library/erpc.erl makes of it what erpc does. */
+static enum hm_verdict on_rpc_done(hm_process *self, void *arg, const struct hm_rpc_result *result) {
+    struct evaluation *e = take_called(self, arg);
+    if (!e)
+        return HM_CONTINUE;
+    static const enum atom KINDS[] = {[HM_RPC_RETURN] = ATOM_return, [HM_RPC_THROW] = ATOM_throw, [HM_RPC_EXIT] = ATOM_exit,
+                                      [HM_RPC_ERROR] = ATOM_error,   [HM_RPC_SIGNAL] = ATOM_signal,
+                                      [HM_RPC_REFUSED] = ATOM_failed};
+    struct heap *heap = &e->m.heap;
+    value v = result->value.size ? terms_read(heap, result->value) : A(undefined);
+    if (result->error != HM_OK && result->error != HM_EEXIT)
+        v = heap_tuple_of(heap, A(failed),
+                          result->error == HM_ETIMEOUT        ? A(timeout)
+                          : result->error == HM_ENOCONNECTION ? A(noconnection)
+                                                              : A(system_limit));
+    else if (result->kind == HM_RPC_ERROR)
+        v = heap_tuple_of(heap, A(error), v, result->stack.size ? terms_read(heap, result->stack) : VALUE_NIL);
+    else
+        v = heap_tuple_of(heap, ATOM_OF(KINDS[result->kind]), v);
+    machine_value(&e->m, v);
+    schedule(e);
+    return HM_CONTINUE;
+}
+
+/* The pid, or {failed, Why}. */
+static enum hm_verdict on_spawn_done(hm_process *self, void *arg, int error, hm_pid pid, hm_term reason) {
+    struct evaluation *e = take_called(self, arg);
+    uint8_t bytes[PID_BYTES_MAX];
+    if (!e)
+        return HM_CONTINUE;
+    struct heap *heap = &e->m.heap;
+    value v = error == HM_OK ? heap_ext(heap, (hm_term){bytes, pid_encode(pid, bytes)})
+                             : heap_tuple_of(heap, A(failed), reason.size ? terms_read(heap, reason) : A(noconnection));
+    machine_value(&e->m, v);
+    schedule(e);
+    return HM_CONTINUE;
+}
+
+static bool copy_atom(const struct machine *m, value atom, char text[HM_ATOM_BYTES + 1]) {
+    if (!value_is_atom(atom))
+        return false;
+    struct bytes bytes = value_atom_text(&m->heap, atom);
+    memcpy(text, bytes.at, bytes.size);
+    text[bytes.size] = 0;
+    return strlen(text) == bytes.size;
+}
+
+static int ask_node(struct machine *m, const value call[4], const struct remote_call *how, struct called *called) {
+    char node[HM_ATOM_BYTES + 1], module[HM_ATOM_BYTES + 1], function[HM_ATOM_BYTES + 1];
+    struct names *names = m->self->node->names;
+    if (!copy_atom(m, call[0], node) || !copy_atom(m, call[1], module) || !copy_atom(m, call[2], function) ||
+        !strchr(node, '@'))
+        return HM_EINVAL;
+    hm_build *build = hm_build_new();
+    const hm_node_name *name = names_intern(names, node, strlen(node));
+    int error = build && name ? terms_write(&m->heap, build, call[3], m->origin) : HM_ENOMEM;
+    if (error == HM_OK && how->spawn) {
+        struct hm_spawn spawn = {.node = name, .module = module, .function = function, .arguments = hm_build_term(build),
+                                 .link = how->link};
+        error = hm_spawn(m->self, &spawn, on_spawn_done, called, NULL);
+    } else if (error == HM_OK) {
+        struct hm_rpc rpc = HM_RPC(name, module, function, hm_build_term(build), how->timeout_ms);
+        error = hm_rpc_call(m->self, &rpc, on_rpc_done, called);
+    }
+    hm_build_free(build);
+    return error;
+}
+
+int evaluator_ask_node(struct machine *m, const value call[4], const struct remote_call *how) {
+    struct evaluation *e = m->host;
+    struct called *called = e ? malloc(sizeof *called) : NULL;
+    if (!called)
+        return e ? HM_ENOMEM : HM_EINVAL;
+    *called = (struct called){e->id};
+    int error = ask_node(m, call, how, called);
+    if (error == HM_OK)
+        pause(m);
+    else
+        free(called);
+    return error;
 }
 
 /* ---- beginning ---- */

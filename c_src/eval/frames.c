@@ -34,6 +34,7 @@ static void no_clause(struct machine *m, value tag, value v, value function, uns
 
 static void take_mail(struct machine *m, size_t i) {
     m->mail_count--;
+    machine_charge(m, (m->mail_count - i) / 256);
     memmove(&m->mail[i], &m->mail[i + 1], (m->mail_count - i) * sizeof *m->mail);
     m->mail_seen = 0;
 }
@@ -221,6 +222,17 @@ static void logic(struct machine *m, const struct frame *frame) {
         unwind_error_of(m, A(badarg), left, A(expr), 6);
 }
 
+static void apply(struct machine *m, const struct frame *frame) {
+    value arguments[CALL_ARGUMENTS];
+    size_t arity;
+    if (!call_spread(frame->b, arguments, &arity))
+        unwind_error(m, A(badarg), A(expr), 6);
+    else if (frame->c)
+        call_remote(m, frame->c, frame->a, arity, arguments);
+    else
+        call_fun(m, frame->a, arity, arguments);
+}
+
 static void end_try(struct machine *m, const struct frame *frame) {
     value v = m->result;
     if (frame->a == VALUE_NIL) {
@@ -268,6 +280,7 @@ void frames_step(struct machine *m) {
             no_clause(m, A(case_clause), m->result, A(case_clauses), 8);
         break;
     case FRAME_LOGIC: logic(m, &frame); break;
+    case FRAME_APPLY: apply(m, &frame); break;
     case FRAME_RESTORE:
     case FRAME_CATCH: m->env = frame.a; break;
     case FRAME_TRY: end_try(m, &frame); break;

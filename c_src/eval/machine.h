@@ -27,6 +27,7 @@ enum frame_kind {
     FRAME_ARGUMENTS,   /* rest, done (reversed), environment before, merged one, form;  n: enum arguments_use */
     FRAME_CASE,        /* clauses */
     FRAME_LOGIC,       /* right side, n: ATOM_andalso or ATOM_orelse */
+    FRAME_APPLY,       /* fun, arguments; or function, arguments, module: called in the next step */
     FRAME_RESTORE,     /* environment, module, function (VALUE_NONE: a closure); n: arity */
     FRAME_TRY,         /* of, catch clauses, environment */
     FRAME_AFTER,       /* body, environment */

@@ -286,7 +286,10 @@ static void write_parts(struct writing *w, value fun, const struct fun *origin, 
     const value *fields = value_words(fun);
     hm_put_tuple(w->build, 5);
     hm_put_atom(w->build, "erl_eval");
-    hm_put_int64(w->build, index);
+    if (index <= UINT16_MAX)
+        hm_put_int64(w->build, index);
+    else /* a forged one may be anything, but not a large integer here */
+        hm_put_term(w->build, (hm_term){origin->old_index, (size_t)(origin->old_unique - origin->old_index)});
     hm_put_term(w->build, (hm_term){origin->old_unique, (size_t)(origin->pid - origin->old_unique)});
     hm_put_term(w->build, (hm_term){origin->pid, (size_t)(origin->free_variables - origin->pid)});
     hm_put_tuple(w->build, fields[FUN_NAME] ? 7 : 6);

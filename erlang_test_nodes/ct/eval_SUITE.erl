@@ -6,7 +6,7 @@
 all() ->
     [elixir_expressions, erlang_expressions, shell_funs, prints_on_the_callers_terminal, inspect_in_lines, spawn_monitor_reasons, spawn_link_and_kill,
      through_rpc, casts, funs_come_back, funs_travel, exit_signals, messages_from_others, timers, servers_of_the_node, errors_are_logged_by_the_caller,
-     spawned_by_name]
+     spawned_by_name, calls_of_other_nodes, applies_in_each_other]
         ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 %% What a BEAM does not have: limits, and no code but what it was given.
@@ -336,6 +336,38 @@ spawned_by_name(C) ->
         erpc:call(N, G),
         ?EXPECT({each, 1}),
         ?EXPECT({each, 2})
+    end).
+
+%% From there to a third node.
+calls_of_other_nodes(C) ->
+    N = given:target(C),
+    P2 = ?ON(given:peer(2, C), node()),
+    ?ON(given:peer(C), begin
+        pong = net_adm:ping(P2),
+        group_leader(leader(), self()),
+        There = fun(Text) -> {F, _} = 'Elixir.Code':eval_string(<<"fn -> ", Text/binary, "\nend">>, [{p, P2}, {me, self()}]), erpc:call(N, F, 20000) end,
+        P2 = There(<<":rpc.call(p, :erlang, :node, [])">>),
+        P2 = There(<<":erpc.call(p, fn -> node() end)">>),
+        {badrpc, {'EXIT', {undef, _}}} = There(<<":rpc.call(p, :foo, :bar, [])">>),
+        {badrpc, nodedown} = There(<<":rpc.call(:nobody@nowhere_at_all, :erlang, :node, [])">>),
+        {caught, {exception, badarith, [_ | _]}} = There(<<"try do :erpc.call(p, fn -> 1 / 0 end) catch :error, e -> {:caught, e} end">>),
+        {thrown, 1} = There(<<"try do :erpc.call(p, fn -> throw 1 end) catch x -> {:thrown, x} end">>),
+        {erpc, timeout} = There(<<"try do :erpc.call(p, fn -> Process.sleep(10000) end, 30) catch :error, e -> e end">>),
+        Pid = There(<<"Node.spawn(p, fn -> send(me, {:from, node(), self()}) end)">>),
+        ?EXPECT({from, P2, Pid}),
+        There(<<"Node.spawn(p, IO, :puts, [\"far away\"])">>),
+        ?EXPECT({printed, <<"far away\n">>}),
+        true = is_pid(There(<<"Node.spawn(:nobody@nowhere_at_all, fn -> 1 end)">>)),
+        %% what comes meanwhile is kept
+        [{a, 1}, P2] = There(<<"send(self(), {:a, 1}); n = :rpc.call(p, :erlang, :node, []); receive do x -> [x, n] end">>)
+    end).
+
+%% An apply in the arguments of an apply, as deep as memory lets.
+applies_in_each_other(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        done = erpc:call(N, elixir(<<"args = Enum.reduce(1..20_000, [fn -> :done end, []], fn _, acc -> [&:erlang.apply/2, acc] end)
+                                      apply(&:erlang.apply/2, args)">>), 20000)
     end).
 
 %% ---- limits ----

@@ -5,5 +5,5 @@ list() -> erlang:nodes().
 list(W) -> erlang:nodes(W).
 'alive?'() -> true.
 spawn(N, F) -> erlang:spawn(N, F).
-spawn(N, M, F, A) when N =:= node() -> erlang:spawn(M, F, A).
+spawn(N, M, F, A) -> erlang:spawn(N, M, F, A).
 spawn_link(N, F) -> erlang:spawn_link(N, F).

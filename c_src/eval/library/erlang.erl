@@ -1,7 +1,7 @@
 %% What erlang has beside the functions in C.
 -module(erlang).
 -export(['--'/2, binary_to_list/3, date/0, list_to_bitstring/1, pid_to_list/1, ref_to_list/1, send_after/3, send_after/4, spawn/1, spawn/3,
-         spawn_link/1, spawn_link/3, spawn_monitor/1, spawn_monitor/3, spawn/2, spawn_link/2, split_binary/2, start_timer/3, time/0, timestamp/0,
+         spawn_link/1, spawn_link/3, spawn_monitor/1, spawn_monitor/3, spawn/2, spawn/4, spawn_link/2, split_binary/2, start_timer/3, time/0, timestamp/0,
          binary_to_term/2, term_to_binary/2]).
 
 '--'(A, B) when is_list(A), is_list(B) -> minus(A, B);
@@ -30,8 +30,15 @@ spawn_link(F) -> '$eval':spawn_link(F, []).
 spawn_link(M, F, A) when is_list(A) -> '$eval':spawn_link(fun() -> apply(M, F, A) end, []).
 spawn_monitor(F) -> '$eval':spawn_monitor(F, []).
 spawn_monitor(M, F, A) when is_list(A) -> '$eval':spawn_monitor(fun() -> apply(M, F, A) end, []).
-spawn(Node, F) when Node =:= node() -> '$eval':spawn(F, []).
-spawn_link(Node, F) when Node =:= node() -> '$eval':spawn_link(F, []).
+spawn(Node, F) when Node =:= node() -> '$eval':spawn(F, []);
+spawn(Node, F) when is_function(F, 0) -> at('$eval':spawn_at(Node, erlang, apply, [F, []], none)).
+spawn(Node, M, F, A) when Node =:= node() -> spawn(M, F, A);
+spawn(Node, M, F, A) -> at('$eval':spawn_at(Node, M, F, A, none)).
+%% No connection: a pid of a process that has ended.
+at({failed, _}) -> '$eval':spawn(fun() -> ok end, []);
+at(Pid) -> Pid.
+spawn_link(Node, F) when Node =:= node() -> '$eval':spawn_link(F, []);
+spawn_link(Node, F) when is_function(F, 0) -> at('$eval':spawn_at(Node, erlang, apply, [F, []], link)).
 
 send_after(Ms, To, Message) when To =:= self() -> '$eval':send_after(Ms, Message);
 send_after(Ms, To, Message) ->

@@ -1,6 +1,6 @@
 %% Clients of servers, here or on any node; lib/stdlib/src/gen.erl.
 -module(gen_server).
--export([call/2, call/3, cast/2, reply/2, stop/1, stop/3, abcast/3]).
+-export([call/2, call/3, cast/2, reply/2, stop/1, stop/3, abcast/3, ask/4]).
 
 call(To, Request) -> call(To, Request, 5000, [To, Request]).
 call(To, Request, Timeout) -> call(To, Request, Timeout, [To, Request, Timeout]).
