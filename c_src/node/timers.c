@@ -3,11 +3,16 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+enum { LONGEST_MS = INT32_MAX }; /* of one wait: a longer one waits again */
+
 struct timer {
     LIST_ENTRY(timer) link;
     hm_process *process;
     uint64_t number;
     struct event *event;
+    struct mono due;
     struct message *message;
 };
 
@@ -18,10 +23,24 @@ static void timer_end(struct timer *timer) {
     free(timer);
 }
 
+static int64_t ms_left(const struct timer *timer) {
+    int64_t ns = timer->due.ns - mono_now().ns;
+    return ns > 0 ? (ns + 999999) / 1000000 : 0;
+}
+
+static int wait_on(struct timer *timer) {
+    int64_t ms = ms_left(timer);
+    struct timeval delay = timeval_of_ms(ms < LONGEST_MS ? ms : LONGEST_MS);
+    return event_add(timer->event, &delay);
+}
+
+/* libevent counts from the start of its round on a clock of some milliseconds, so it may come early; a BEAM never does. */
 static void fire(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     struct timer *timer = arg;
+    if (ms_left(timer) > 0 && wait_on(timer) == 0)
+        return;
     hm_process *process = timer->process;
     struct message *message = timer->message;
     timer->message = NULL;
@@ -32,11 +51,14 @@ static void fire(evutil_socket_t fd, short what, void *arg) {
 int timers_add(hm_process *process, int64_t ms, struct message *message, uint64_t *number) {
     struct hm_node *node = process->node;
     struct timer *timer = calloc(1, sizeof *timer);
-    struct timeval delay = timeval_of_ms(ms < 0 ? 0 : ms);
     if (!timer)
         goto fail;
+    struct mono now = mono_now();
+    timer->due.ns = ms <= 0                              ? now.ns
+                    : ms > (INT64_MAX - now.ns) / 1000000 ? INT64_MAX
+                                                          : now.ns + ms * 1000000;
     timer->event = evtimer_new(node->base, fire, timer);
-    if (!timer->event || event_add(timer->event, &delay) != 0)
+    if (!timer->event || wait_on(timer) != 0)
         goto fail;
     timer->process = process;
     timer->message = message;
@@ -67,14 +89,9 @@ bool timers_cancel(hm_process *process, uint64_t number) {
 
 int64_t timers_left_ms(const hm_process *process, uint64_t number) {
     const struct timer *timer;
-    struct timeval end, now;
-    LIST_FOREACH(timer, &process->timers, link) {
-        if (timer->number != number || !event_pending(timer->event, EV_TIMEOUT, &end))
-            continue;
-        gettimeofday(&now, NULL); /* event_pending's clock */
-        int64_t left = (int64_t)(end.tv_sec - now.tv_sec) * 1000 + (end.tv_usec - now.tv_usec) / 1000;
-        return left > 0 ? left : 0;
-    }
+    LIST_FOREACH(timer, &process->timers, link)
+        if (timer->number == number)
+            return ms_left(timer);
     return -1;
 }
 

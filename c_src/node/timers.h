@@ -1,4 +1,4 @@
-/* node/timers: timers of processes. Owns struct timer; a timer that fires is a message. One thread. */
+/* node/timers: timers of processes. Owns struct timer; a timer that fires is a message, and never comes early. One thread. */
 #ifndef HM_NODE_TIMERS_H
 #define HM_NODE_TIMERS_H
 

@@ -1,6 +1,7 @@
 /* Processes among themselves: mail, order, exits, links, monitors, aliases, timers, calls, suspension, limits. */
 #include "node_fixture.h"
 
+#include "base/clock.h"
 #include "node/aliases.h"
 #include "node/links.h"
 #include "node/monitors.h"
@@ -200,6 +201,29 @@ static void aliases_reach_until_given_up(void **state) {
     seen_clear(&b_seen);
 }
 
+/* On a clock of its own, which is finer than the one that libevent waits on. */
+static void timers_never_come_early(void **state) {
+    (void)state;
+    enum { TIMERS = 20 };
+    struct hm_node *node = fixture_new();
+    struct seen seen;
+    hm_process *process = fixture_process(node, &seen);
+    struct mono started[TIMERS];
+    event_base_loop(fixture_base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < TIMERS; i++) {
+        started[i] = mono_now();
+        assert_int_equal(hm_send_after(process, i + 1, ATOM_TERM("tick"), NULL), HM_OK);
+    }
+    for (unsigned i = 0; i < TIMERS;) {
+        event_base_loop(fixture_base, EVLOOP_ONCE);
+        for (; i < seen.count; i++)
+            assert_true(mono_ms_between(started[i], mono_now()) >= (int64_t)i + 1);
+    }
+    seen_clear(&seen);
+    fixture_free(node);
+    seen_clear(&seen);
+}
+
 static void timers_fire_once_and_can_be_taken_back(void **state) {
     (void)state;
     struct hm_node *node = fixture_new();
@@ -367,6 +391,7 @@ int main(void) {
         cmocka_unit_test(a_monitor_fires_once_with_the_reason),
         cmocka_unit_test(names_belong_to_one_process),
         cmocka_unit_test(aliases_reach_until_given_up),
+        cmocka_unit_test(timers_never_come_early),
         cmocka_unit_test(timers_fire_once_and_can_be_taken_back),
         cmocka_unit_test(a_suspended_process_keeps_its_mail_in_order),
         cmocka_unit_test(a_full_mailbox_drops_and_counts),
