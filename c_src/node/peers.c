@@ -24,7 +24,7 @@ static unsigned hash_address(const void *address) {
     return (unsigned)((uintptr_t)address * 0x9E3779B97F4A7C15u >> 32);
 }
 
-enum { BACKOFF_FIRST_MS = 500, BACKOFF_LAST_MS = 30000 };
+enum { BACKOFF_FIRST_MS = 500, BACKOFF_LAST_MS = 30000, AGAIN_MS = 50 };
 
 /* A control message that waits for the connection. */
 struct pending {
@@ -54,6 +54,7 @@ struct peer {
     struct peer_relations relations;
     struct event *timer; /* dial again; or: the peer's own connection did not come */
     uint32_t backoff_ms;
+    uint32_t yields; /* in a row, of a node that does not listen */
     bool keep, yielded, visible, lost;
 };
 
@@ -276,6 +277,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
     struct peer *peer = arg;
     if (peer->yielded) {
         peer->yielded = false;
+        if (peer->node->no_listen && ++peer->yields < peer->node->dist.setup_ms / AGAIN_MS && dial(peer) == HM_OK)
+            return;
         give_up(peer, HM_ENOCONNECTION, "the peer asked us to wait for its own connection, which did not come");
     }
     if (peer->keep && dial(peer) != HM_OK)
@@ -419,6 +422,7 @@ static void on_up(void *arg, struct channel *channel) {
     event_del(peer->timer);
     peer->yielded = false;
     peer->backoff_ms = BACKOFF_FIRST_MS;
+    peer->yields = 0;
     peer->up = channel;
     peer->visible = channel_is_visible(channel);
     log_info(&node->log, "peer.up", "node=%s %s, %s", node_name_bytes(peer->name).at,
@@ -476,9 +480,13 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
     } else if (peer->dialing == channel) {
         peer->dialing = NULL;
         if (reason == DOWN_SIMULTANEOUS) {
-            /* The peer's own connection is on its way, or here already: what waits goes over that one. */
+            /*
+             * The peer's own connection is on its way, or here already: what waits goes over that one. Not when we do not
+             * listen: then it looks in vain for an earlier node of our name (a BEAM has something left to say to a
+             * command that has ended), and we ask again until it has given up.
+             */
             if (!peer->up && !peer->accepting) {
-                struct timeval limit = timeval_of_ms(node->dist.setup_ms);
+                struct timeval limit = timeval_of_ms(node->no_listen ? AGAIN_MS : node->dist.setup_ms);
                 peer->yielded = true;
                 event_add(peer->timer, &limit);
             }
