@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { LOG_MS = 500 };
+
 /* Ctrl-C, or nobody reads what we print: `hermod rpc ... | head'. */
 static void on_stop(void *arg, int signal) {
     if (signal == SIGINT && isatty(STDERR_FILENO))
@@ -48,6 +50,43 @@ int remote_run(const struct settings *settings, const char *command, int count, 
     free(remote);
     return code;
 }
+
+/* ---- the end ---- */
+
+static enum hm_verdict on_logged(hm_process *self, void *arg, int error, hm_term reply) {
+    struct tool *tool = arg;
+    struct remote *remote = tool->arg;
+    (void)self;
+    (void)error;
+    (void)reply;
+    tool_finish(tool, remote->code);
+    return HM_CONTINUE;
+}
+
+/*
+ * Log events take a way of their own, through the node's logger_proxy, and may still be on it. What that
+ * process answers comes behind what it had to send (info: logger_olp:info/1); of a node without one comes
+ * noproc.
+ */
+void remote_finish(struct tool *tool, int code) {
+    struct remote *remote = tool->arg;
+    hm_build *build = hm_build_new();
+    remote->code = code;
+    fflush(stdout);
+    int error = HM_ENOMEM;
+    if (build) {
+        hm_put_atom(build, "info");
+        error = hm_build_error(build);
+    }
+    if (!error)
+        error = hm_call(tool->self, hm_to_name("logger_proxy", tool->peer), hm_build_term(build), LOG_MS,
+                        on_logged, tool);
+    hm_build_free(build);
+    if (error)
+        tool_finish(tool, code);
+}
+
+/* ---- the outcome ---- */
 
 static int print_json(hm_term term) {
     char *text;

@@ -17,7 +17,7 @@ struct remote {
     struct terminal terminal;
     void (*start)(struct tool *tool); /* tool->arg is this */
     hm_ref monitor;                   /* spawn's */
-    hm_pid spawned;
+    int code;
 };
 
 /* Returns the exit code. */
@@ -27,5 +27,7 @@ int remote_run(const struct settings *settings, const char *command, int count, 
 /* The outcome, after everything that the function printed. They give the exit code. */
 int remote_print(struct tool *tool, hm_term value);
 int remote_fail(struct tool *tool, const struct remote_error *error);
+/* The end, after everything that it logged. */
+void remote_finish(struct tool *tool, int code);
 
 #endif

@@ -5,10 +5,10 @@ static enum hm_verdict on_result(hm_process *self, void *arg, const struct hm_rp
     struct tool *tool = arg;
     (void)self;
     if (result->error == HM_OK) {
-        tool_finish(tool, remote_print(tool, result->value));
+        remote_finish(tool, remote_print(tool, result->value));
     } else if (result->error == HM_EEXIT) {
         struct remote_error error = {result->kind, result->value, result->stack};
-        tool_finish(tool, remote_fail(tool, &error));
+        remote_finish(tool, remote_fail(tool, &error));
     } else if (result->error == HM_ENOCONNECTION) {
         tool_finish(tool,
                     give_up(EXIT_NO_CONNECTION, "the connection to %s was lost before the function returned",

@@ -10,13 +10,14 @@ static int lost(const struct tool *tool) {
                    tool->target.text);
 }
 
-static int finish_with(struct tool *tool, hm_term reason) {
+static void finish_with(struct tool *tool, hm_term reason) {
     struct remote_error error = remote_error_of_exit(reason);
     if (hm_is_atom(reason, "normal"))
-        return remote_print(tool, reason);
-    if (hm_is_atom(reason, "noconnection"))
-        return lost(tool);
-    return remote_fail(tool, &error);
+        remote_finish(tool, remote_print(tool, reason));
+    else if (hm_is_atom(reason, "noconnection"))
+        tool_finish(tool, lost(tool));
+    else
+        remote_finish(tool, remote_fail(tool, &error));
 }
 
 static enum hm_verdict on_info(struct tool *tool, hm_term message) {
@@ -25,7 +26,7 @@ static enum hm_verdict on_info(struct tool *tool, hm_term message) {
     hm_ref ref;
     if (hm_match(message, "{'DOWN', ~t, process, _, ~t}", &reference, &reason) &&
         hm_get_ref(tool->node, reference, &ref) && hm_ref_equal(&ref, &remote->monitor)) {
-        tool_finish(tool, finish_with(tool, reason));
+        finish_with(tool, reason);
         return HM_CONTINUE;
     }
     return hm_match(message, "{'EXIT', _, _}") ? HM_CONTINUE : HM_UNKNOWN; /* the link tells the same */
@@ -44,9 +45,7 @@ static int print_pid(struct tool *tool, hm_pid pid) {
 
 static enum hm_verdict on_spawned(hm_process *self, void *arg, int error, hm_pid pid, hm_term reason) {
     struct tool *tool = arg;
-    struct remote *remote = tool->arg;
     (void)self;
-    remote->spawned = pid;
     if (!error && tool->settings->detach) {
         tool_finish(tool, print_pid(tool, pid));
     } else if (error == HM_EEXIT) {

@@ -7,6 +7,7 @@
 all() ->
     [put_chars, formats, layout, bad_format, get_line, get_chars, end_of_input, unicode_input, many_readers, requests,
      old_requests, unknown_requests, leader_is_inherited, dead_device, print_to_a_process, print_to_nobody, asks_a_process,
+     called_functions_print, spawned_functions_print,
      {group, hermod_only}].
 
 groups() ->
@@ -200,6 +201,25 @@ asks_a_process(C) ->
         {reply, Line} = gen_server:receive_response(Id, 5000),
         Line
     end).
+
+%% What is called on the target prints below the caller's group leader, which travels along.
+called_functions_print(C) ->
+    Node = given:target(C),
+    Device = device(C, <<"a line\nrest">>),
+    [ok, ok, ok, "a line\n", "re", {badrpc, {'EXIT', {badarg, _}}}, ok] = below(C, Device, fun() ->
+        [rpc:call(Node, io, F, A) || {F, A} <- [{format, ["~p ~s~n", [{a}, "b"]]}, {put_chars, [[16#e9, 10]]}, {nl, []}, {get_line, ['']},
+                                                {get_chars, ['', 2]}, {format, ["~p", []]}, {write, ["x"]}]]
+    end),
+    <<"{a} b\n\x{e9}\n\n[120]"/utf8>> = text(C, Device).
+
+spawned_functions_print(C) ->
+    Node = given:target(C),
+    Device = device(C, <<>>),
+    normal = below(C, Device, fun() ->
+        {_, Ref} = spawn_monitor(Node, io, put_chars, ["spawned"]),
+        receive {'DOWN', Ref, _, _, Why} -> Why end
+    end),
+    <<"spawned">> = text(C, Device).
 
 %% ---- what the node itself does with what is printed to it, and what cannot end it
 

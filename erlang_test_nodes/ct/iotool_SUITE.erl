@@ -12,11 +12,11 @@
 -define(RAISED, 7).
 
 all() ->
-    [rpc_target, rpc_undef_on_target, rpc_value, rpc_prints, rpc_formats, rpc_reads_lines, rpc_end_of_input, rpc_input_from_nothing,
+    [rpc_target, rpc_target_prints, rpc_undef_on_target, rpc_value, rpc_prints, rpc_formats, rpc_reads_lines, rpc_end_of_input, rpc_input_from_nothing,
      rpc_binary_for_elixir, rpc_error, rpc_exit, rpc_throw, rpc_elixir_error, rpc_json, rpc_json_error, rpc_password_needs_terminal,
      rpc_usage, rpc_no_connection, rpc_timeout, rpc_waits_without_timeout, rpc_large_output, rpc_output_closed, rpc_node_dies,
      rpc_logs, spawn_prints, spawn_child_prints, spawn_reason, spawn_json, spawn_waits, spawn_ends_with_the_command,
-     spawn_detached, interrupted].
+     spawn_detached, interrupted, asks_again_when_the_node_dials_an_earlier_command].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -66,6 +66,12 @@ rpc_target(C) ->
     {?FINE, Out, ""} = hermod(["rpc", Node, "erlang", "node"]),
     Out = Node ++ "\n",
     {?FINE, ":undefined\n", ""} = hermod(["rpc", Node, ":erlang", "whereis", "[:nobody]"]).
+
+rpc_target_prints(C) ->
+    Node = atom_to_list(given:target(C)),
+    {?FINE, "hello {a}\nok\n", ""} = hermod(["rpc", Node, "io", "format", "[\"hello ~p~n\", [{a}]]"]),
+    {?FINE, "? \n\"joe\\n\"\n", ""} = hermod(["rpc", Node, "io", "get_line", "[\"? \"]"], #{stdin => "joe\n"}),
+    {?FINE, "hello\nnormal\n", ""} = hermod(["spawn", Node, "io", "put_chars", "[\"hello\"]"]).
 
 rpc_undef_on_target(C) ->
     {?RAISED, "", Err} = hermod(["rpc", atom_to_list(given:target(C)), "nobody", "knows", "[1]"]),
@@ -234,3 +240,32 @@ interrupted(C) ->
                                 #{env => [{"HERMOD_COOKIE", target:cookie()}]}),
     130 = Status,
     ?ON(given:peer(C), true = wait_until(fun() -> whereis(interrupted) =:= undefined end)).
+
+%% A node that has something left for a command that is gone dials it, in vain, and tells the next command of that name to wait for its
+%% own connection (nok), which never comes: a command does not listen.
+asks_again_when_the_node_dials_an_earlier_command(C) ->
+    Peer = given:peer(C),
+    {ok, L} = gen_tcp:listen(0, [binary, {active, false}, {packet, 2}, {ip, {127, 0, 0, 1}}]),
+    {ok, Port} = inet:port(L),
+    spawn_link(fun() ->
+        [begin
+             {ok, S} = gen_tcp:accept(L),
+             {ok, <<$N, _/binary>>} = gen_tcp:recv(S, 0),
+             ok = gen_tcp:send(S, "snok"),
+             gen_tcp:close(S)
+         end || _ <- [1, 2, 3]],
+        {ok, In} = gen_tcp:accept(L),
+        {ok, Out} = gen_tcp:connect({127, 0, 0, 1}, target:listen_port(Peer), [binary, {active, true}]),
+        ok = inet:setopts(In, [{packet, raw}, {active, true}]),
+        pass_on(In, Out)
+    end),
+    {Status, Out, _} = hermod(["rpc", "--dial-port", integer_to_list(Port), peer(C), "erlang", "node"]),
+    {?FINE, Out} = {Status, peer(C) ++ "\n"},
+    gen_tcp:close(L).
+
+pass_on(A, B) ->
+    receive
+        {tcp, A, Bytes} -> ok = gen_tcp:send(B, Bytes), pass_on(A, B);
+        {tcp, B, Bytes} -> gen_tcp:send(A, Bytes), pass_on(A, B);
+        {tcp_closed, _} -> gen_tcp:close(A), gen_tcp:close(B)
+    end.

@@ -61,6 +61,12 @@ static void one_event_has_only_so_many_lines(void **state) {
     assert_string_equal(fixture->log, ""); /* more than an event may have: nothing of it */
 }
 
+static void it_says_that_it_has_said_everything(void **state) {
+    struct fixture *fixture = *state;
+    fixture_call(fixture, hm_to_name("logger_proxy", NULL), "info");
+    expect_text(fixture, "{t,#{}}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -69,6 +75,7 @@ int main(void) {
         TEST(each_line_is_one_of_the_log),
         TEST(what_is_too_quiet_is_left_out),
         TEST(one_event_has_only_so_many_lines),
+        TEST(it_says_that_it_has_said_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
