@@ -107,6 +107,8 @@ struct sim {
     int next_epoch;
     uint64_t steps;
     bool trace;
+    void (*spy)(void *arg, const char *way, hm_term message); /* sees all that goes to a name server */
+    void *spy_arg;
 };
 
 /* ---- chance ---- */
@@ -242,6 +244,8 @@ static inline int sim_port_send(void *arg, enum global_actor from, const hm_node
     hm_term checked;
     assert_true(index >= 0 && index != node->index);
     assert_int_equal(hm_term_check(message.bytes, message.size, true, NULL, &checked), HM_OK);
+    if (sim->spy)
+        sim->spy(sim->spy_arg, cast ? "cast" : "plain", message);
     if (connected && !sim_is_up(node, index))
         return HM_OK;
     sim_put(sim, node->index, index, 1 + from, 1, (struct sim_mail){.kind = cast ? SIM_CAST : SIM_PLAIN, .term = message});
@@ -274,6 +278,8 @@ static inline int sim_call_out(struct sim_node *node, enum sim_kind kind, enum g
 static inline int sim_port_call(void *arg, enum global_actor from, const hm_node_name *to, hm_term request,
                                 uint64_t token) {
     struct sim_node *node = arg;
+    if (node->sim->spy)
+        node->sim->spy(node->sim->spy_arg, "call", request);
     return sim_call_out(node, SIM_CALL, from, sim_index(node->sim, to), request, token);
 }
 
@@ -847,6 +853,73 @@ static inline void sim_ask(struct sim_node *node, const char *pattern, ...) {
     node->answered += answer == GLOBAL_ANSWERED;
     hm_build_free(request);
     hm_build_free(reply);
+}
+
+static inline hm_pid sim_user(const struct sim_node *node, unsigned i) {
+    return (hm_pid){node->name, node->users[i].id, 0, node->creation};
+}
+
+/* ---- what users and the network do ---- */
+
+static inline void sim_do_something(struct sim *sim) {
+    struct sim_node *node = &sim->nodes[sim_random(sim, (uint32_t)sim->count)];
+    unsigned i = sim_random(sim, SIM_PIDS);
+    int64_t name = sim_random(sim, 4);
+    hm_term method = global_method_term((enum global_method)sim_random(sim, GLOBAL_OTHER_METHOD));
+    if (!node->member)
+        return;
+    switch (sim_random(sim, 8)) {
+    case 0:
+        sim_ask(node, "{'$hm_unregister', {name, ~i}}", name);
+        break;
+    case 1:
+        if (node->users[i].alive)
+            sim_end_process(sim, sim_user(node, i));
+        break;
+    case 2:
+        if (node->users[i].alive)
+            sim_ask(node, "{'$hm_register', true, {name, ~i}, ~p, ~t}", name, sim_user(node, i), method);
+        break;
+    case 3:
+        sim_ask(node, "{sync, [~a]}", hm_node_name_text(sim->nodes[sim_random(sim, (uint32_t)sim->count)].name));
+        break;
+    default:
+        if (node->users[i].alive)
+            sim_ask(node, "{'$hm_register', false, {name, ~i}, ~p, ~t}", name, sim_user(node, i), method);
+    }
+}
+
+static inline void sim_disturb(struct sim *sim) {
+    int a = (int)sim_random(sim, (uint32_t)sim->count), b = (int)sim_random(sim, (uint32_t)sim->count);
+    switch (sim_random(sim, 10)) {
+    case 0:
+        if (sim->nodes[a].member)
+            sim_halt(sim, a);
+        break;
+    case 1:
+    case 2:
+        for (int i = 0; i < sim->count && !sim->nodes[a].member; i++)
+            if (i != a && sim->nodes[i].view[a] != SIM_IS_DOWN)
+                return; /* its old connections are noticed first */
+        if (!sim->nodes[a].member)
+            sim_boot(sim, a);
+        break;
+    case 3:
+        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
+            sim_close(sim, a, b);
+        break;
+    case 4:
+        sim->cut[a][b] = sim->cut[b][a] = a != b;
+        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
+            sim_close(sim, a, b);
+        break;
+    case 5:
+        sim->cut[a][b] = sim->cut[b][a] = false;
+        break;
+    default:
+        if (a != b && sim_may_connect(sim, a, b) && sim_are_down(sim, a, b))
+            sim_connect(sim, a, b);
+    }
 }
 
 #endif

@@ -11,73 +11,6 @@ static uint64_t number(const char *variable, uint64_t fallback) {
     return text ? strtoull(text, NULL, 10) : fallback;
 }
 
-static hm_pid user(const struct sim_node *node, unsigned i) {
-    return (hm_pid){node->name, node->users[i].id, 0, node->creation};
-}
-
-/* ---- what users and the network do ---- */
-
-static void do_something(struct sim *sim) {
-    struct sim_node *node = &sim->nodes[sim_random(sim, (uint32_t)sim->count)];
-    unsigned i = sim_random(sim, SIM_PIDS);
-    int64_t name = sim_random(sim, 4);
-    hm_term method = global_method_term((enum global_method)sim_random(sim, GLOBAL_OTHER_METHOD));
-    if (!node->member)
-        return;
-    switch (sim_random(sim, 8)) {
-    case 0:
-        sim_ask(node, "{'$hm_unregister', {name, ~i}}", name);
-        break;
-    case 1:
-        if (node->users[i].alive)
-            sim_end_process(sim, user(node, i));
-        break;
-    case 2:
-        if (node->users[i].alive)
-            sim_ask(node, "{'$hm_register', true, {name, ~i}, ~p, ~t}", name, user(node, i), method);
-        break;
-    case 3:
-        sim_ask(node, "{sync, [~a]}", hm_node_name_text(sim->nodes[sim_random(sim, (uint32_t)sim->count)].name));
-        break;
-    default:
-        if (node->users[i].alive)
-            sim_ask(node, "{'$hm_register', false, {name, ~i}, ~p, ~t}", name, user(node, i), method);
-    }
-}
-
-static void disturb(struct sim *sim) {
-    int a = (int)sim_random(sim, (uint32_t)sim->count), b = (int)sim_random(sim, (uint32_t)sim->count);
-    switch (sim_random(sim, 10)) {
-    case 0:
-        if (sim->nodes[a].member)
-            sim_halt(sim, a);
-        break;
-    case 1:
-    case 2:
-        for (int i = 0; i < sim->count && !sim->nodes[a].member; i++)
-            if (i != a && sim->nodes[i].view[a] != SIM_IS_DOWN)
-                return; /* its old connections are noticed first */
-        if (!sim->nodes[a].member)
-            sim_boot(sim, a);
-        break;
-    case 3:
-        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
-            sim_close(sim, a, b);
-        break;
-    case 4:
-        sim->cut[a][b] = sim->cut[b][a] = a != b;
-        if (a != b && sim->nodes[a].view[b] == SIM_IS_UP)
-            sim_close(sim, a, b);
-        break;
-    case 5:
-        sim->cut[a][b] = sim->cut[b][a] = false;
-        break;
-    default:
-        if (a != b && sim_may_connect(sim, a, b) && sim_are_down(sim, a, b))
-            sim_connect(sim, a, b);
-    }
-}
-
 /* ---- the end ---- */
 
 static void settle(struct sim *sim) {
@@ -172,19 +105,19 @@ static uint64_t run(uint64_t seed, int count, unsigned events) {
     while (events > 0) {
         uint32_t next = sim_random(sim, 100);
         if (next < 4) {
-            disturb(sim);
+            sim_disturb(sim);
             events--;
         } else if (next < 7) {
-            do_something(sim);
+            sim_do_something(sim);
         } else if (!sim_step(sim)) {
-            disturb(sim);
+            sim_disturb(sim);
             events--;
         }
     }
     mend(sim);
     check(sim);
     /* and it still works */
-    sim_ask(&sim->nodes[0], "{'$hm_register', true, {name, 0}, ~p, ~t}", user(&sim->nodes[0], 0),
+    sim_ask(&sim->nodes[0], "{'$hm_register', true, {name, 0}, ~p, ~t}", sim_user(&sim->nodes[0], 0),
             global_method_term(GLOBAL_RANDOM_EXIT));
     settle(sim);
     check(sim);
