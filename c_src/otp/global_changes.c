@@ -98,6 +98,13 @@ void changes_run(struct global_member *m, hm_term ops, hm_term ext, hm_term requ
     }
 }
 
+void changes_forget_node(struct global_member *m, const hm_node_name *node) {
+    struct global_name *name, *next;
+    HASH_ITER(by_ref, m->names.refs, name, next)
+        if (name->pid.node == node)
+            changes_delete(m, name);
+}
+
 /* ---- locks ---- */
 
 static bool set_lock(struct global_member *m, hm_pid from, const struct global_message *message) {

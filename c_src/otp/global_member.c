@@ -340,6 +340,7 @@ void member_handle_down(struct global_member *m, struct other *other, enum down_
     switch (kind) {
     case DOWN_REMOVE:
         other->removing = true;
+        changes_forget_node(m, other->name);
         break;
     case DOWN_IGNORE:
         other->removing = false;

@@ -285,6 +285,8 @@ void session_reset(struct other *other);
 void changes_delete(struct global_member *m, struct global_name *name);
 /* Operations of a session or of new_nodes; requester is that of the lock under which they were made. */
 void changes_run(struct global_member *m, hm_term ops, hm_term ext, hm_term requester);
+/* The names of its processes. They would go with the connection, if it is there and the other side closes it. */
+void changes_forget_node(struct global_member *m, const hm_node_name *node);
 void changes_on_down(struct global_member *m, const hm_ref *ref);
 hm_pid changes_where(const struct global_member *m, hm_term name);
 void member_answer_questions(struct global_member *m);

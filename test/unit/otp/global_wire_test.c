@@ -292,7 +292,7 @@ static void what_we_say_a_beam_says_too(void **state) {
         for (unsigned events = 0; events < 60;) {
             uint32_t next = sim_random(sim, 100);
             if (next < 4 || (next >= 7 && !sim_step(sim))) {
-                sim_disturb(sim);
+                sim_disturb(sim, false);
                 events++;
             } else if (next < 7) {
                 sim_do_something(sim);
