@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Most processes have one subscription or a few; the table grows when there are more. */
+#define HASH_INITIAL_NUM_BUCKETS 2U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 1U
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <uthash.h>

@@ -18,6 +18,9 @@
 -define(IDLE, 100000).
 -define(GROUPS, 10000).
 -define(MEMBERS_EACH, 10).
+-define(LOCAL, 100000).   % subscribers of one node
+-define(TOPICS, 1000000).
+-define(NODES, 10).
 -define(PATIENCE, 120000).
 
 main() ->
@@ -78,7 +81,23 @@ figure(memory, Hermod, Beam) ->
 figure(pg, Hermod, Beam) ->
     rows("100 000 memberships of 10 000 process groups", fun(T) -> pg(T =:= Hermod) end, Hermod, Beam,
          [{in_ms, "ms until it knows a BEAM's", {ratio_at_most, 1.1}},
-          {out_ms, "ms until a BEAM knows its", {ratio_at_most, 1.1}}, {bytes, "bytes each", {at_most, 64.0}}]).
+          {out_ms, "ms until a BEAM knows its", {ratio_at_most, 1.1}}, {bytes, "bytes each", {at_most, 64.0}}]);
+
+figure(pubsub, Hermod, Beam) ->
+    Remote = lists:sum([rows(io_lib:format("~b bytes to ~b subscribers on another node", [Size, Count]), fun(T) -> publish_to(T, Count, Size, Times) end, Hermod, Beam,
+                             [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", {ratio_at_most, 1 / 20}}])
+                        || {Count, Size, Times} <- [{1000, 16, 200}, {1000, 4096, 50}, {1000, 65536, 5}]]),
+    [{ok, _} = gen_server:call({bench_pubsub, Node}, {subscribers, ?LOCAL}, ?PATIENCE) || {Node, _} <- [Hermod, Beam]],
+    Remote + lists:sum([rows(io_lib:format("~b bytes to 100 000 subscribers of the node", [Size]), fun(T) -> dispatch(T, Size, Times) end, Hermod, Beam,
+                             [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", none}])
+                        || {Size, Times} <- [{16, 10}, {4096, 5}, {65536, 2}]]);
+figure(topics, _, _) ->
+    alone("a million topics with a subscriber each, and with one", fun topics/0,
+          [{rate, "subscriptions/s", {at_least, 5.0e5}}, {bytes, "bytes for both, beyond the topic", {at_most, 200.0}},
+           {flat, "CPU per publication, to that with one topic", {at_most, 1.2}}]);
+figure(nodes, _, _) ->
+    alone("a million subscribers on 10 nodes of this machine", fun nodes/0,
+          [{subscribe_s, "s until all are subscribed", {at_most, 3.0}}, {deliver_ms, "ms from publish to the last", {at_most, 150.0}}]).
 
 reset({Node, _}) -> ok = gen_server:call({bench, Node}, reset, ?PATIENCE).
 
@@ -185,6 +204,84 @@ pg(IsHermod) ->
     stop_node(Node, Port, Pid),
     #{in_ms => InMs, out_ms => OutMs, bytes => (After - Before) * 1024 / (?GROUPS * ?MEMBERS_EACH)}.
 
+%% The subscribers are here.
+publish_to({Node, Pid}, Count, Size, Times) ->
+    Payload = binary:copy(<<"x">>, Size),
+    Topic = <<"remote">>,
+    Us = self(),
+    Hear = fun Hear(0) -> Us ! heard; Hear(N) -> receive M when byte_size(M) =:= Size -> Hear(N - 1) end end,
+    Pids = [spawn_link(fun() -> Hear(Times) end) || _ <- lists:seq(1, Count)],
+    To = service(Node),
+    [ok = gen_server:cast({To, Node}, {subscribe, Topic, P}) || P <- Pids],
+    Count = gen_server:call({To, Node}, {subscriber_count, Topic}, ?PATIENCE),
+    Result = measure(Pid, Count * Times, fun() ->
+        [gen_server:cast({To, Node}, {publish, Topic, Payload}) || _ <- lists:seq(1, Times)],
+        [receive heard -> ok after ?PATIENCE -> exit(lost) end || _ <- Pids],
+        #{}
+    end),
+    await(fun() -> 0 =:= gen_server:call({To, Node}, {subscriber_count, Topic}, ?PATIENCE) end),
+    Result.
+
+service(Node) ->
+    case rpc:call(Node, erlang, whereis, [pubsub]) of undefined -> bench_pubsub; _ -> pubsub end.
+
+dispatch({Node, Pid}, Size, Times) ->
+    Payload = binary:copy(<<"x">>, Size),
+    ok = gen_server:call({bench_pubsub, Node}, {expect, ?LOCAL * Times}, ?PATIENCE),
+    To = service(Node),
+    measure(Pid, ?LOCAL * Times, fun() ->
+        [gen_server:cast({To, Node}, {publish, <<"bench">>, Payload}) || _ <- lists:seq(1, Times)],
+        _ = gen_server:call({bench_pubsub, Node}, wait, ?PATIENCE),
+        #{}
+    end).
+
+%% The rate of a publication is that of calls one after the other; with one topic and with all of them.
+topics() ->
+    {_, Node, Port, Pid} = start_node(true),
+    Publish = fun(Topic) ->
+        #{cpu_us := Us} = measure(Pid, 20000, fun() ->
+            [gen_server:cast({pubsub, Node}, {publish, Topic, x}) || _ <- lists:seq(1, 20000)],
+            1 = gen_server:call({pubsub, Node}, {subscriber_count, Topic}, ?PATIENCE),
+            #{}
+        end),
+        Us
+    end,
+    {ok, _} = gen_server:call({bench_pubsub, Node}, {topics, 1}, ?PATIENCE),
+    One = lists:min([Publish(<<"bench:0">>) || _ <- lists:seq(1, 5)]),
+    Before = resident_kb(Pid),
+    {ok, Us} = gen_server:call({bench_pubsub, Node}, {topics, ?TOPICS}, ?PATIENCE),
+    After = resident_kb(Pid),
+    %% A binary topic is a term of 5 bytes and its text.
+    Text = lists:sum([5 + byte_size(<<"bench:", (integer_to_binary(I))/binary>>) || I <- lists:seq(0, ?TOPICS - 1)]),
+    All = lists:min([Publish(<<"bench:1">>) || _ <- lists:seq(1, 5)]),
+    stop_node(Node, Port, Pid),
+    #{rate => ?TOPICS * 1.0e6 / Us, bytes => ((After - Before) * 1024 - Text) / ?TOPICS, flat => All / One}.
+
+nodes() ->
+    Started = [start_node(true) || _ <- lists:seq(1, ?NODES)],
+    Nodes = [N || {_, N, _, _} <- Started],
+    [true = rpc:call(A, net_kernel, connect_node, [B]) =/= false || A <- Nodes, B <- Nodes, A < B],
+    Before = os:perf_counter(nanosecond),
+    Requests = [gen_server:send_request({bench_pubsub, N}, {subscribers, ?LOCAL}) || N <- Nodes],
+    [{reply, {ok, _}} = gen_server:receive_response(R, ?PATIENCE) || R <- Requests],
+    Subscribed = os:perf_counter(nanosecond),
+    await(fun() -> lists:all(fun(N) -> ?LOCAL * ?NODES =:= gen_server:call({pubsub, N}, {subscriber_count, <<"bench">>}, ?PATIENCE) end, Nodes) end),
+    Ms = lists:min([begin
+        [ok = gen_server:call({bench_pubsub, N}, {expect, ?LOCAL}, ?PATIENCE) || N <- Nodes],
+        Waits = [gen_server:send_request({bench_pubsub, N}, wait) || N <- Nodes],
+        Began = gen_server:call({bench_pubsub, hd(Nodes)}, {publish, <<"hello, world">>}, ?PATIENCE),
+        Lasts = [begin {reply, L} = gen_server:receive_response(W, ?PATIENCE), L end || W <- Waits],
+        (lists:max(Lasts) - Began) / 1.0e6
+    end || _ <- lists:seq(1, 3)]),
+    [stop_node(N, Port, Pid) || {_, N, Port, Pid} <- Started],
+    #{subscribe_s => (Subscribed - Before) / 1.0e9, deliver_ms => Ms}.
+
+await(Fun) ->
+    case Fun() of
+        true -> ok;
+        false -> receive after 5 -> await(Fun) end
+    end.
+
 elapsed_ms(Fun) ->
     Before = erlang:monotonic_time(),
     Fun(),
@@ -286,6 +383,17 @@ rows(Rounds, Title, Fun, Hermod, Beam, Rows) ->
     io:format("~n~ts~n", [Title]),
     lists:sum([row(Label, [maps:get(Key, M) || M <- Ours], [maps:get(Key, M) || M <- Theirs], Target)
                || {Key, Label, Target} <- Rows]).
+
+%% What has no counterpart on a BEAM.
+alone(Title, Fun, Rows) ->
+    Ours = [Fun() || _ <- lists:seq(1, list_to_integer(os:getenv("BENCH_ROUNDS")))],
+    io:format("~n~ts~n", [Title]),
+    lists:sum([begin
+        Numbers = [maps:get(Key, M) || M <- Ours],
+        {Text, Missed} = verdict(Target, median(Numbers), none),
+        io:format("  ~-42ts ~26ts ~26ts ~8ts  ~ts~n", [Label, spread(Numbers), "-", "-", Text]),
+        Missed
+    end || {Key, Label, Target} <- Rows]).
 
 row(Label, Ours, Theirs, Target) ->
     Ratio = median(Ours) / max(median(Theirs), 1.0e-9),
