@@ -136,10 +136,13 @@ static bool concerns_us(const struct global_member *m, const hm_node_name *node)
     return node == m->config.self || (other && (other->up || is_potentially_known(other)));
 }
 
-/* What is said of two strangers is kept from the others, who know who we know. OTP passes it on; but two reports on the same pair with
- * different creations, which it takes turns to call new, go round among the members for ever. */
+/* What is said of two strangers is kept from the others, who know who we know. OTP passes it on; but two reports
+ * on the same pair with different creations, which it takes turns to call new, go round among the members for
+ * ever. */
 void partition_on_lost(struct global_member *m, const struct global_message *message) {
-    if (!is_on(m) || (!concerns_us(m, message->node) && !concerns_us(m, message->other)) || !remember(m, message))
+    if (!is_on(m) || (!concerns_us(m, message->node) && !concerns_us(m, message->other)))
+        return;
+    if (!remember(m, message))
         return;
     multicast(m, message->node, message->creation, message->operation, message->other, message->node);
     /* When we are who was lost: the others drop us by themselves, and we drop who says so. */

@@ -123,9 +123,10 @@ static void heal_at(struct global_member *m, int64_t at_ms) {
 }
 
 /*
- * Our views differ of what session this is: begin again. OTP does so at once, as the other side does, and then each one's new session
- * crosses the other's answer to the old one: seen live, after a connection that lasted for a moment, whose init_connect came with the next
- * one, thousands of times. So we keep quiet until what is under way has arrived; his latest init_connect waits for us meanwhile.
+ * Our views differ of what session this is: begin again. OTP does so at once, as the other side does, and then
+ * each one's new session crosses the other's answer to the old one: seen live, after a connection that lasted
+ * for a moment, whose init_connect came with the next one, thousands of times. So we keep quiet until what is
+ * under way has arrived; his latest init_connect waits for us meanwhile.
  */
 static void restart(struct global_member *m, struct other *other, int64_t my_tag) {
     bool again = other->again;
