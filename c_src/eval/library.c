@@ -86,39 +86,22 @@ static int add_bifs(struct library *library) {
     return HM_OK;
 }
 
-/* Every atom in the forms gets a number, so that reading them makes no objects of atoms. */
-static int enter_atoms(struct library *library, hm_term term) {
-    struct hm_text name;
-    struct hm_list list;
-    hm_term element;
-    long arity;
-    switch (hm_term_type(term)) {
-    case HM_TYPE_ATOM:
-        if (!hm_get_atom(term, &name))
-            return HM_EBADTERM;
-        return atoms_enter(library->atoms, bytes_of(name.at, name.size)) < 0 ? HM_ENOMEM : HM_OK;
-    case HM_TYPE_LIST:
-        hm_list_begin(term, &list);
-        while (!list.string && hm_list_next(&list, &element)) {
-            int error = enter_atoms(library, element);
-            if (error != HM_OK)
-                return error;
+/* Every atom in the forms gets a number, so that reading them makes no objects of atoms. One pass over what was checked: behind
+ * the head of a tuple or a list comes its first element. */
+static int enter_atoms(struct library *library, const uint8_t *at, const uint8_t *end) {
+    bool latin1;
+    while (at < end) {
+        if (view_is_atom_tag(at[0]) && atoms_enter(library->atoms, view_atom(at, &latin1)) < 0)
+            return HM_ENOMEM;
+        switch (at[0]) {
+        case ETF_SMALL_TUPLE: at += 2; break;
+        case ETF_LARGE_TUPLE:
+        case ETF_LIST:
+        case ETF_MAP: at += 5; break;
+        default: at = view_skip(at);
         }
-        return HM_OK;
-    case HM_TYPE_TUPLE: {
-        const uint8_t *at;
-        arity = view_tuple(term.bytes, &at);
-        for (long i = 0; i < arity; i++) {
-            const uint8_t *end = view_skip(at);
-            int error = enter_atoms(library, (hm_term){at, (size_t)(end - at)});
-            if (error != HM_OK)
-                return error;
-            at = end;
-        }
-        return HM_OK;
     }
-    default: return HM_OK;
-    }
+    return HM_OK;
 }
 
 /* Modules that begin with $, and what scripts/make-library put between dashes. */
@@ -131,7 +114,7 @@ static bool is_helper(const struct library *library, const value *parts) {
 static int add_forms(struct library *library) {
     hm_term term;
     int error = hm_term_check(FORMS, sizeof FORMS, true, NULL, &term);
-    if (error != HM_OK || (error = enter_atoms(library, term)) != HM_OK)
+    if (error != HM_OK || (error = enter_atoms(library, term.bytes, term.bytes + term.size)) != HM_OK)
         return error;
     value list = terms_read(&library->heap, term);
     for (; value_is_cons(list); list = value_tail(list)) {

@@ -36,9 +36,11 @@ split(B, P, Options) ->
 parts(B, P, From, All) ->
     case find(B, P, From) of
         nomatch -> [rest(B, From)];
-        {At, Size} when All -> [binary_part(B, From, At - From) | parts(B, P, At + Size, All)];
+        {At, Size} when All -> all_parts(B, P, {At, Size}, From, []);
         {At, Size} -> [binary_part(B, From, At - From), rest(B, At + Size)]
     end.
+all_parts(B, _, nomatch, From, Acc) -> lists:reverse(Acc, [rest(B, From)]);
+all_parts(B, P, {At, Size}, From, Acc) -> all_parts(B, P, find(B, P, At + Size), At + Size, [binary_part(B, From, At - From) | Acc]).
 rest(B, From) -> binary_part(B, From, byte_size(B) - From).
 replace(B, P, New) -> replace(B, P, New, []).
 replace(B, P, New, Options) ->

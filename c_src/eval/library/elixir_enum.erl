@@ -19,9 +19,7 @@ true(false) -> false;
 true(nil) -> false;
 true(_) -> true.
 
-map(E, F) -> map_list(to_list(E), F).
-map_list([H | T], F) -> [F(H) | map_list(T, F)];
-map_list([], _) -> [].
+map(E, F) -> [F(X) || X <- to_list(E)].
 each(E, F) -> lists:foreach(F, to_list(E)).
 reduce(E, F) ->
     case to_list(E) of
@@ -98,12 +96,10 @@ take_while(E, F) -> lists:takewhile(fun(X) -> true(F(X)) end, to_list(E)).
 drop_while(E, F) -> lists:dropwhile(fun(X) -> true(F(X)) end, to_list(E)).
 take_every(_, 0) -> [];
 take_every(E, N) -> every(to_list(E), N).
-every([H | T], N) -> [H | every(skip(T, N - 1), N)];
-every([], _) -> [].
-map_every(E, N, F) -> each_nth(to_list(E), 0, N, F).
-each_nth([H | T], 0, N, F) -> [F(H) | each_nth(T, N - 1, N, F)];
-each_nth([H | T], I, N, F) -> [H | each_nth(T, I - 1, N, F)];
-each_nth([], _, _, _) -> [].
+every(L, N) -> every(L, N, []).
+every([H | T], N, Acc) -> every(skip(T, N - 1), N, [H | Acc]);
+every([], _, Acc) -> lists:reverse(Acc).
+map_every(E, N, F) -> [case I rem N of 0 -> F(X); _ -> X end || {X, I} <- with_index(E)].
 split(E, N) when N >= 0 -> L = to_list(E), {lists:sublist(L, N), skip(L, N)};
 split(E, N) -> L = to_list(E), split(L, max(length(L) + N, 0)).
 split_with(E, F) -> lists:partition(fun(X) -> true(F(X)) end, to_list(E)).
@@ -153,39 +149,37 @@ best([H | T], F, Better) ->
                             end, {H, F(H)}, T),
     Best.
 uniq(E) -> lists:uniq(to_list(E)).
-uniq_by(E, F) -> uniq_by(to_list(E), F, #{}).
-uniq_by([H | T], F, Seen) ->
+uniq_by(E, F) -> uniq_by(to_list(E), F, #{}, []).
+uniq_by([H | T], F, Seen, Acc) ->
     K = F(H),
     case Seen of
-        #{K := _} -> uniq_by(T, F, Seen);
-        #{} -> [H | uniq_by(T, F, Seen#{K => true})]
+        #{K := _} -> uniq_by(T, F, Seen, Acc);
+        #{} -> uniq_by(T, F, Seen#{K => true}, [H | Acc])
     end;
-uniq_by([], _, _) -> [].
-dedup(E) -> dedup_list(to_list(E)).
-dedup_list([A, A | T]) -> dedup_list([A | T]);
-dedup_list([A | T]) -> [A | dedup_list(T)];
-dedup_list([]) -> [].
+uniq_by([], _, _, Acc) -> lists:reverse(Acc).
+dedup(E) -> dedup(to_list(E), []).
+dedup([A | T], [A | _] = Acc) -> dedup(T, Acc);
+dedup([A | T], Acc) -> dedup(T, [A | Acc]);
+dedup([], Acc) -> lists:reverse(Acc).
 zip(Es) -> 'Elixir.List':zip([to_list(E) || E <- to_list(Es)]).
-zip(A, B) -> zip_lists(to_list(A), to_list(B), fun(X, Y) -> {X, Y} end).
-zip_with(A, B, F) -> zip_lists(to_list(A), to_list(B), F).
-zip_lists([A | As], [B | Bs], F) -> [F(A, B) | zip_lists(As, Bs, F)];
-zip_lists(_, _, _) -> [].
+zip(A, B) -> zip_lists(to_list(A), to_list(B), []).
+zip_with(A, B, F) -> [F(X, Y) || {X, Y} <- zip(A, B)].
+zip_lists([A | As], [B | Bs], Acc) -> zip_lists(As, Bs, [{A, B} | Acc]);
+zip_lists(_, _, Acc) -> lists:reverse(Acc).
 unzip(E) -> lists:unzip(to_list(E)).
 with_index(E) -> with_index(E, 0).
 with_index(E, F) when is_function(F, 2) -> [F(X, I) || {X, I} <- with_index(E, 0)];
-with_index(E, I) -> number(to_list(E), I).
-number([H | T], I) -> [{H, I} | number(T, I + 1)];
-number([], _) -> [].
+with_index(E, I) -> number(to_list(E), I, []).
+number([H | T], I, Acc) -> number(T, I + 1, [{H, I} | Acc]);
+number([], _, Acc) -> lists:reverse(Acc).
 group_by(E, F) -> group_by(E, F, fun(X) -> X end).
 group_by(E, F, G) ->
     lists:foldl(fun(X, M) -> K = F(X), V = G(X), case M of #{K := L} -> M#{K := [V | L]}; #{} -> M#{K => [V]} end end, #{}, reverse(E)).
 frequencies(E) -> frequencies_by(E, fun(X) -> X end).
 frequencies_by(E, F) ->
     lists:foldl(fun(X, M) -> K = F(X), case M of #{K := N} -> M#{K := N + 1}; #{} -> M#{K => 1} end end, #{}, to_list(E)).
-flat_map(E, F) -> flat(to_list(E), F).
-flat([H | T], F) -> to_list(F(H)) ++ flat(T, F);
-flat([], _) -> [].
-concat(E) -> flat(to_list(E), fun(X) -> X end).
+flat_map(E, F) -> [Y || X <- to_list(E), Y <- to_list(F(X))].
+concat(E) -> [Y || X <- to_list(E), Y <- to_list(X)].
 concat(A, B) -> to_list(A) ++ to_list(B).
 chunk_every(E, N) -> chunk_every(E, N, N, []).
 chunk_every(E, N, Step) -> chunk_every(E, N, Step, []).
@@ -223,9 +217,7 @@ collect(L, M) when is_map(M) -> maps:merge(M, maps:from_list(L));
 collect(L, B) when is_binary(B) -> iolist_to_binary([B | L]).
 map_reduce(E, Acc, F) -> lists:mapfoldl(F, Acc, to_list(E)).
 scan(E, F) -> case to_list(E) of [] -> []; [H | T] -> [H | scan(T, H, F)] end.
-scan(E, Acc, F) -> running(to_list(E), Acc, F).
-running([H | T], Acc, F) -> New = F(H, Acc), [New | running(T, New, F)];
-running([], _, _) -> [].
+scan(E, Acc, F) -> {L, _} = lists:mapfoldl(fun(X, A) -> New = F(X, A), {New, New} end, Acc, to_list(E)), L.
 intersperse(E, Sep) -> lists:join(Sep, to_list(E)).
 random(E) -> case to_list(E) of [] -> empty(); L -> lists:nth(rand:uniform(length(L)), L) end.
 shuffle(E) -> [X || {_, X} <- lists:keysort(1, [{rand:uniform(), X} || X <- to_list(E)])].

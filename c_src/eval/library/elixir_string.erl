@@ -17,9 +17,10 @@ capitalize(S) when is_binary(S) ->
 length(S) when is_binary(S) -> erlang:length('$eval':graphemes(S)).
 reverse(S) when is_binary(S) -> iolist_to_binary(lists:reverse('$eval':graphemes(S))).
 graphemes(S) -> '$eval':graphemes(S).
-codepoints(<<C/utf8, R/binary>>) -> [<<C/utf8>> | codepoints(R)];
-codepoints(<<B, R/binary>>) -> [<<B>> | codepoints(R)];
-codepoints(<<>>) -> [].
+codepoints(S) -> codepoints(S, []).
+codepoints(<<C/utf8, R/binary>>, Acc) -> codepoints(R, [<<C/utf8>> | Acc]);
+codepoints(<<B, R/binary>>, Acc) -> codepoints(R, [<<B>> | Acc]);
+codepoints(<<>>, Acc) -> lists:reverse(Acc).
 trim(S) -> trim_trailing(trim_leading(S)).
 trim(S, T) -> strip_end(strip_begin(S, T), T).
 strip_begin(S, T) -> N = byte_size(T), case S of <<T1:N/binary, R/binary>> when T1 =:= T, N > 0 -> strip_begin(R, T); _ -> S end.

@@ -1,4 +1,5 @@
-%% Lists. Each function as in the documentation of stdlib.
+%% Lists. Each function as in the documentation of stdlib. What goes over a whole list does so in a comprehension or with an
+%% accumulator: a call that waits for each element would make the list's length a matter of --eval-depth.
 -module(lists).
 -export([all/2, any/2, append/1, append/2, concat/1, delete/2, droplast/1, dropwhile/2, duplicate/2, enumerate/1,
          enumerate/2, filter/2, filtermap/2, flatlength/1, flatmap/2, flatten/1, flatten/2, foldl/3, foldr/3, foreach/2, join/2,
@@ -22,12 +23,12 @@ text(X) when is_float(X) -> float_to_list(X);
 text(X) when is_atom(X) -> atom_to_list(X);
 text(X) when is_list(X) -> X.
 
-delete(X, [X | T]) -> T;
-delete(X, [H | T]) -> [H | delete(X, T)];
-delete(_, []) -> [].
+delete(X, L) -> delete(X, L, []).
+delete(X, [X | T], Acc) -> lists:reverse(Acc, T);
+delete(X, [H | T], Acc) -> delete(X, T, [H | Acc]);
+delete(_, [], Acc) -> lists:reverse(Acc).
 
-droplast([_]) -> [];
-droplast([H | T]) -> [H | droplast(T)].
+droplast([_ | _] = L) -> lists:reverse(tl(lists:reverse(L))).
 
 dropwhile(P, [H | T] = L) -> case P(H) of true -> dropwhile(P, T); false -> L end;
 dropwhile(P, []) when is_function(P, 1) -> [].
@@ -37,50 +38,46 @@ duplicate(0, _, Acc) -> Acc;
 duplicate(N, X, Acc) -> duplicate(N - 1, X, [X | Acc]).
 
 enumerate(L) -> enumerate(1, L).
-enumerate(I, [H | T]) when is_integer(I) -> [{I, H} | enumerate(I + 1, T)];
-enumerate(I, []) when is_integer(I) -> [].
+enumerate(I, L) when is_integer(I) -> zip(seq(I, I + length(L) - 1), L).
 
 filter(P, L) when is_function(P, 1) -> [X || X <- L, P(X)].
 
-filtermap(F, [H | T]) ->
+filtermap(F, L) when is_function(F, 1) -> filtermap(F, L, []).
+filtermap(F, [H | T], Acc) ->
     case F(H) of
-        true -> [H | filtermap(F, T)];
-        {true, V} -> [V | filtermap(F, T)];
-        false -> filtermap(F, T)
+        true -> filtermap(F, T, [H | Acc]);
+        {true, V} -> filtermap(F, T, [V | Acc]);
+        false -> filtermap(F, T, Acc)
     end;
-filtermap(F, []) when is_function(F, 1) -> [].
+filtermap(_, [], Acc) -> lists:reverse(Acc).
 
 flatlength(L) -> length(flatten(L)).
 
-flatmap(F, [H | T]) -> F(H) ++ flatmap(F, T);
-flatmap(F, []) when is_function(F, 1) -> [].
+flatmap(F, L) when is_function(F, 1) -> [Y || X <- L, Y <- F(X)].
 
 flatten(L) when is_list(L) -> flat(L, []).
 flatten(L, T) when is_list(L), is_list(T) -> flat(L, T).
-flat([H | T], Tail) when is_list(H) -> flat(H, flat(T, Tail));
-flat([H | T], Tail) -> [H | flat(T, Tail)];
-flat([], Tail) -> Tail.
+flat(L, Tail) -> lists:reverse(flat_onto(L, []), Tail).
+flat_onto([H | T], Acc) when is_list(H) -> flat_onto(T, flat_onto(H, Acc));
+flat_onto([H | T], Acc) -> flat_onto(T, [H | Acc]);
+flat_onto([], Acc) -> Acc.
 
 foldl(F, Acc, [H | T]) -> foldl(F, F(H, Acc), T);
 foldl(F, Acc, []) when is_function(F, 2) -> Acc.
 
-foldr(F, Acc, [H | T]) -> F(H, foldr(F, Acc, T));
-foldr(F, Acc, []) when is_function(F, 2) -> Acc.
+foldr(F, Acc, L) -> foldl(F, Acc, lists:reverse(L)).
 
 foreach(F, [H | T]) -> F(H), foreach(F, T);
 foreach(F, []) when is_function(F, 1) -> ok.
 
 join(_, []) -> [];
-join(Sep, [H | T]) -> [H | join_rest(Sep, T)].
-join_rest(Sep, [H | T]) -> [Sep, H | join_rest(Sep, T)];
-join_rest(_, []) -> [].
+join(Sep, [H | T]) -> [H | [Y || X <- T, Y <- [Sep, X]]].
 
 keydelete(K, N, [H | T]) when element(N, H) == K -> T;
 keydelete(K, N, [H | T]) -> [H | keydelete(K, N, T)];
 keydelete(_, _, []) -> [].
 
-keymap(F, N, [H | T]) -> [setelement(N, H, F(element(N, H))) | keymap(F, N, T)];
-keymap(_, _, []) -> [].
+keymap(F, N, L) -> [setelement(N, X, F(element(N, X))) || X <- L].
 
 keyreplace(K, N, [H | T], New) when element(N, H) == K -> [New | T];
 keyreplace(K, N, [H | T], New) -> [H | keyreplace(K, N, T, New)];
@@ -103,14 +100,12 @@ keytake(_, _, [], _) -> false.
 last([X]) -> X;
 last([_ | T]) -> last(T).
 
-map(F, [H | T]) -> [F(H) | map(F, T)];
-map(F, []) when is_function(F, 1) -> [].
+map(F, L) when is_function(F, 1), is_list(L) -> [F(X) || X <- L].
 
-mapfoldl(F, Acc, [H | T]) -> {V, Acc1} = F(H, Acc), {Vs, Acc2} = mapfoldl(F, Acc1, T), {[V | Vs], Acc2};
-mapfoldl(F, Acc, []) when is_function(F, 2) -> {[], Acc}.
-
-mapfoldr(F, Acc, [H | T]) -> {Vs, Acc1} = mapfoldr(F, Acc, T), {V, Acc2} = F(H, Acc1), {[V | Vs], Acc2};
-mapfoldr(F, Acc, []) when is_function(F, 2) -> {[], Acc}.
+mapfoldl(F, Acc, L) when is_function(F, 2) -> {Vs, Last} = map_and_fold(F, Acc, L, []), {lists:reverse(Vs), Last}.
+mapfoldr(F, Acc, L) when is_function(F, 2) -> map_and_fold(F, Acc, lists:reverse(L), []).
+map_and_fold(F, Acc, [H | T], Vs) -> {V, Next} = F(H, Acc), map_and_fold(F, Next, T, [V | Vs]);
+map_and_fold(_, Acc, [], Vs) -> {Vs, Acc}.
 
 max([H | T]) -> foldl(fun(X, M) when X > M -> X; (_, M) -> M end, H, T).
 min([H | T]) -> foldl(fun(X, M) when X < M -> X; (_, M) -> M end, H, T).
@@ -173,23 +168,20 @@ up(F, [H | T], Last, Run, Runs) ->
 up(_, [], Last, Run, Runs) -> lists:reverse([lists:reverse(Run, [Last]) | Runs]).
 merge_all(_, []) -> [];
 merge_all(_, [L]) -> L;
-merge_all(F, Ls) -> merge_all(F, merge_pairs(F, Ls)).
-merge_pairs(F, [A, B | T]) -> [merge(F, A, B, []) | merge_pairs(F, T)];
-merge_pairs(_, L) -> L.
+merge_all(F, Ls) -> merge_all(F, merge_pairs(F, Ls, [])).
+merge_pairs(F, [A, B | T], Acc) -> merge_pairs(F, T, [merge(F, A, B, []) | Acc]);
+merge_pairs(_, L, Acc) -> lists:reverse(Acc, L).
 
-usort(L) -> drop_equal(sort(L)).
-drop_equal([A, B | T]) when A == B -> drop_equal([A | T]);
-drop_equal([A | T]) -> [A | drop_equal(T)];
-drop_equal([]) -> [].
-usort(F, L) -> drop_equal(F, sort(F, L)).
-drop_equal(F, [A, B | T]) -> case F(B, A) of true -> drop_equal(F, [A | T]); false -> [A | drop_equal(F, [B | T])] end;
-drop_equal(_, L) -> L.
+usort(L) -> usort(fun(A, B) -> A =< B end, L).
+usort(F, L) -> drop_equal(F, sort(F, L), []).
+drop_equal(F, [A, B | T], Acc) -> case F(B, A) of true -> drop_equal(F, [A | T], Acc); false -> drop_equal(F, [B | T], [A | Acc]) end;
+drop_equal(_, L, Acc) -> lists:reverse(Acc, L).
 ukeysort(N, L) -> usort(fun(A, B) -> element(N, A) =< element(N, B) end, L).
 
-uniq(L) -> uniq(L, #{}).
-uniq([H | T], Seen) when is_map_key(H, Seen) -> uniq(T, Seen);
-uniq([H | T], Seen) -> [H | uniq(T, Seen#{H => true})];
-uniq([], _) -> [].
+uniq(L) -> uniq(L, #{}, []).
+uniq([H | T], Seen, Acc) when is_map_key(H, Seen) -> uniq(T, Seen, Acc);
+uniq([H | T], Seen, Acc) -> uniq(T, Seen#{H => true}, [H | Acc]);
+uniq([], _, Acc) -> lists:reverse(Acc).
 
 split(N, L) when is_integer(N), N >= 0, is_list(L) -> split(N, L, []).
 split(0, L, Acc) -> {lists:reverse(Acc), L};
@@ -208,8 +200,9 @@ sublist(L, N) when is_integer(N), N >= 0, is_list(L) -> sub(L, N).
 sublist(L, 1, N) -> sublist(L, N);
 sublist([], S, _) when is_integer(S), S > 1 -> [];
 sublist([_ | T], S, N) when is_integer(S), S > 1 -> sublist(T, S - 1, N).
-sub([H | T], N) when N > 0 -> [H | sub(T, N - 1)];
-sub(_, _) -> [].
+sub(L, N) -> sub(L, N, []).
+sub([H | T], N, Acc) when N > 0 -> sub(T, N - 1, [H | Acc]);
+sub(_, _, Acc) -> lists:reverse(Acc).
 
 subtract(A, [H | T]) -> subtract(delete(H, A), T);
 subtract(A, []) -> A.
@@ -218,14 +211,12 @@ suffix(S, L) -> D = length(L) - length(S), D >= 0 andalso nthtail(D, L) =:= S.
 
 sum(L) -> foldl(fun(X, S) -> S + X end, 0, L).
 
-takewhile(P, [H | T]) -> case P(H) of true -> [H | takewhile(P, T)]; false -> [] end;
-takewhile(P, []) when is_function(P, 1) -> [].
+takewhile(P, L) when is_function(P, 1) -> {Taken, _} = splitwith(P, L), Taken.
 
 unzip(L) -> foldr(fun({A, B}, {As, Bs}) -> {[A | As], [B | Bs]} end, {[], []}, L).
 unzip3(L) -> foldr(fun({A, B, C}, {As, Bs, Cs}) -> {[A | As], [B | Bs], [C | Cs]} end, {[], [], []}, L).
-zip([A | As], [B | Bs]) -> [{A, B} | zip(As, Bs)];
-zip([], []) -> [].
-zip3([A | As], [B | Bs], [C | Cs]) -> [{A, B, C} | zip3(As, Bs, Cs)];
-zip3([], [], []) -> [].
-zipwith(F, [A | As], [B | Bs]) -> [F(A, B) | zipwith(F, As, Bs)];
-zipwith(F, [], []) when is_function(F, 2) -> [].
+zip(A, B) -> zip_on(A, B, []).
+zip_on([A | As], [B | Bs], Acc) -> zip_on(As, Bs, [{A, B} | Acc]);
+zip_on([], [], Acc) -> lists:reverse(Acc).
+zip3(A, B, C) -> [{X, Y, Z} || {X, {Y, Z}} <- zip(A, zip(B, C))].
+zipwith(F, A, B) when is_function(F, 2) -> [F(X, Y) || {X, Y} <- zip(A, B)].
