@@ -32,6 +32,18 @@ void heap_fini(struct heap *heap) {
     heap->chunks = NULL;
 }
 
+bool heap_reserve(struct heap *heap, long bytes) {
+    struct heap_budget *budget = heap->budget;
+    if (bytes > 0 && (size_t)bytes > heap->limit)
+        return false;
+    if (!budget)
+        return true;
+    if (bytes > 0 && budget->used + (size_t)bytes > budget->limit)
+        return false;
+    budget->used += (size_t)bytes;
+    return true;
+}
+
 static struct heap_chunk *new_chunk(struct heap *heap, size_t size) {
     struct heap_chunk *chunk = malloc(sizeof *chunk + size);
     if (!chunk)

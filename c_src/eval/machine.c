@@ -13,7 +13,21 @@ void machine_init(struct machine *m, const struct library *library, const struct
     m->dictionary = VALUE_NIL;
 }
 
+/* The array with another capacity; it is counted in the budget of all. NULL: there is no memory for it, and it is as before. */
+static void *resize(struct machine *m, void *array, size_t size, size_t *capacity, size_t wanted) {
+    long more = (long)(wanted * size) - (long)(*capacity * size);
+    if (!heap_reserve(&m->heap, more))
+        return NULL;
+    void *resized = realloc(array, wanted * size);
+    if (resized)
+        *capacity = wanted;
+    else
+        heap_reserve(&m->heap, -more);
+    return resized;
+}
+
 void machine_fini(struct machine *m) {
+    heap_reserve(&m->heap, -(long)(m->capacity * sizeof *m->frames + m->mail_capacity * sizeof *m->mail));
     heap_fini(&m->heap);
     free(m->frames);
     free(m->mail);
@@ -31,16 +45,13 @@ struct frame *machine_push(struct machine *m, enum frame_kind kind) {
         return NULL;
     }
     if (m->count == m->capacity) {
-        size_t capacity = m->capacity ? m->capacity * 2 : FRAMES_FIRST;
-        struct frame *frames = capacity * sizeof *frames > m->limits.memory_bytes
-                                   ? NULL
-                                   : realloc(m->frames, capacity * sizeof *frames);
+        size_t wanted = m->capacity ? m->capacity * 2 : FRAMES_FIRST;
+        struct frame *frames = resize(m, m->frames, sizeof *frames, &m->capacity, wanted);
         if (!frames) {
             m->heap.exhausted = true;
             return NULL;
         }
         m->frames = frames;
-        m->capacity = capacity;
     }
     struct frame *frame = &m->frames[m->count++];
     *frame = (struct frame){.kind = kind};
@@ -84,20 +95,23 @@ static void collect(struct machine *m) {
     size_t before = m->heap.used;
     heap_collect(&m->heap, visit_roots, m);
     machine_charge(m, before / 512); /* it takes its time, too */
+    struct frame *frames = m->capacity > 1024 && m->count < m->capacity / 4
+                               ? resize(m, m->frames, sizeof *frames, &m->capacity, m->capacity / 2)
+                               : NULL;
+    m->frames = frames ? frames : m->frames;
 }
 
 /* ---- mail ---- */
 
 bool machine_deliver(struct machine *m, hm_term message) {
     if (m->mail_count == m->mail_capacity) {
-        size_t capacity = m->mail_capacity ? m->mail_capacity * 2 : MAIL_FIRST;
-        value *mail = capacity * sizeof *mail > m->limits.memory_bytes ? NULL : realloc(m->mail, capacity * sizeof *mail);
+        size_t wanted = m->mail_capacity ? m->mail_capacity * 2 : MAIL_FIRST;
+        value *mail = resize(m, m->mail, sizeof *mail, &m->mail_capacity, wanted);
         if (!mail) {
             m->heap.exhausted = true;
             return false;
         }
         m->mail = mail;
-        m->mail_capacity = capacity;
     }
     m->mail[m->mail_count++] = terms_read(&m->heap, message);
     if (heap_is_due(&m->heap))

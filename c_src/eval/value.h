@@ -199,6 +199,8 @@ static inline bool heap_is_due(const struct heap *heap) {
     return heap->used >= heap->next_collection;
 }
 
+/* Takes memory outside of the chunks (or gives it back, negative) from the budget. false: there is none left. */
+bool heap_reserve(struct heap *heap, long bytes);
 /* The header of a new object with its payload unset, or NULL (exhausted). */
 value *heap_object(struct heap *heap, enum value_kind kind, size_t words);
 value heap_cons(struct heap *heap, value head, value tail);
