@@ -36,14 +36,21 @@ struct missed {
     unsigned char topic[];
 };
 
+struct backlog;
+
 /* One subscriber (subscriber->data). */
 struct follower {
     hm_pid pid;
     hm_ref monitor;
     struct place *place;
-    TAILQ_ENTRY(follower) slow_link;
-    bool slow; /* in the list: something waits for it */
-    uint64_t got; /* the last publication, where each gets one only once */
+    struct backlog *backlog; /* NULL: it is not slow */
+    uint64_t got;            /* the last publication, where each gets one only once */
+};
+
+/* What waits for a slow one. */
+struct backlog {
+    TAILQ_ENTRY(backlog) link;
+    struct follower *follower;
     uint32_t kept, missed_topics;
     size_t kept_bytes;
     STAILQ_HEAD(, waiting) waiting;
@@ -59,7 +66,7 @@ struct dispatch {
     const struct dispatch_events *above;
     void *arg;
     struct place *places; /* by node */
-    TAILQ_HEAD(, follower) slow;
+    TAILQ_HEAD(, backlog) slow;
     hm_build *changed, *routed, *drain; /* a tagged or wrapped message, a routed one; the message of the timer */
     hm_ref own;
     bool timer;
@@ -92,37 +99,48 @@ static void release_place(struct dispatch *dispatch, struct place *place) {
     free(place);
 }
 
-static void forget_missed(struct follower *follower) {
-    struct missed *missed = STAILQ_FIRST(&follower->missed);
-    STAILQ_REMOVE_HEAD(&follower->missed, link);
-    follower->missed_topics--;
+static void forget_missed(struct backlog *backlog) {
+    struct missed *missed = STAILQ_FIRST(&backlog->missed);
+    STAILQ_REMOVE_HEAD(&backlog->missed, link);
+    backlog->missed_topics--;
     free(missed);
 }
 
-static void forget_oldest(struct follower *follower) {
-    struct waiting *waiting = STAILQ_FIRST(&follower->waiting);
-    STAILQ_REMOVE_HEAD(&follower->waiting, link);
-    follower->kept--;
-    follower->kept_bytes -= waiting->topic_size + waiting->size;
+static void forget_oldest(struct backlog *backlog) {
+    struct waiting *waiting = STAILQ_FIRST(&backlog->waiting);
+    STAILQ_REMOVE_HEAD(&backlog->waiting, link);
+    backlog->kept--;
+    backlog->kept_bytes -= waiting->topic_size + waiting->size;
     free(waiting);
 }
 
-static void set_slow(struct dispatch *dispatch, struct follower *follower, bool slow) {
-    if (follower->slow == slow)
+static struct backlog *backlog_of(struct dispatch *dispatch, struct follower *follower) {
+    struct backlog *backlog = follower->backlog;
+    if (backlog || !(backlog = calloc(1, sizeof *backlog)))
+        return backlog;
+    backlog->follower = follower;
+    STAILQ_INIT(&backlog->waiting);
+    STAILQ_INIT(&backlog->missed);
+    TAILQ_INSERT_TAIL(&dispatch->slow, backlog, link);
+    follower->backlog = backlog;
+    return backlog;
+}
+
+static void drop_backlog(struct dispatch *dispatch, struct follower *follower) {
+    struct backlog *backlog = follower->backlog;
+    if (!backlog)
         return;
-    follower->slow = slow;
-    if (slow)
-        TAILQ_INSERT_TAIL(&dispatch->slow, follower, slow_link);
-    else
-        TAILQ_REMOVE(&dispatch->slow, follower, slow_link);
+    while (!STAILQ_EMPTY(&backlog->waiting))
+        forget_oldest(backlog);
+    while (!STAILQ_EMPTY(&backlog->missed))
+        forget_missed(backlog);
+    TAILQ_REMOVE(&dispatch->slow, backlog, link);
+    free(backlog);
+    follower->backlog = NULL;
 }
 
 static void free_follower(struct dispatch *dispatch, struct follower *follower) {
-    set_slow(dispatch, follower, false);
-    while (!STAILQ_EMPTY(&follower->waiting))
-        forget_oldest(follower);
-    while (!STAILQ_EMPTY(&follower->missed))
-        forget_missed(follower);
+    drop_backlog(dispatch, follower);
     release_place(dispatch, follower->place);
     free(follower);
 }
@@ -139,8 +157,6 @@ static int on_subscriber(void *arg, struct subscriber *subscriber, bool here) {
     if (!follower)
         return HM_ENOMEM;
     follower->pid = subscriber->pid;
-    STAILQ_INIT(&follower->waiting);
-    STAILQ_INIT(&follower->missed);
     follower->place = hold_place(dispatch, subscriber->pid.node);
     int error = follower->place ? hm_monitor(dispatch->self, hm_to_pid(subscriber->pid), &follower->monitor)
                                 : HM_ENOMEM;
@@ -215,48 +231,49 @@ static void start_timer(struct dispatch *dispatch) {
         dispatch->timer = hm_send_after(dispatch->self, DRAIN_MS, hm_build_term(dispatch->drain), NULL) == 0;
 }
 
-static void count_missed(struct dispatch *dispatch, struct follower *follower, hm_term topic) {
+static void count_missed(struct dispatch *dispatch, struct backlog *backlog, hm_term topic) {
     struct missed *missed;
     dispatch->counters.dropped++;
-    STAILQ_FOREACH (missed, &follower->missed, link)
+    if (!backlog)
+        return; /* no memory: the counter has it */
+    STAILQ_FOREACH (missed, &backlog->missed, link)
         if (missed->size == topic.size && memcmp(missed->topic, topic.bytes, topic.size) == 0) {
             missed->count++;
             return;
         }
-    missed = follower->missed_topics < MISSED_TOPICS ? malloc(sizeof *missed + topic.size) : NULL;
+    missed = backlog->missed_topics < MISSED_TOPICS ? malloc(sizeof *missed + topic.size) : NULL;
     if (!missed)
-        return; /* the counter has it */
-    follower->missed_topics++;
+        return;
+    backlog->missed_topics++;
     missed->count = 1;
     missed->size = topic.size;
     memcpy(missed->topic, topic.bytes, topic.size);
-    STAILQ_INSERT_TAIL(&follower->missed, missed, link);
+    STAILQ_INSERT_TAIL(&backlog->missed, missed, link);
 }
 
-static void drop_oldest(struct dispatch *dispatch, struct follower *follower) {
-    const struct waiting *oldest = STAILQ_FIRST(&follower->waiting);
-    count_missed(dispatch, follower, (hm_term){oldest->bytes, oldest->topic_size});
-    forget_oldest(follower);
+static void drop_oldest(struct dispatch *dispatch, struct backlog *backlog) {
+    const struct waiting *oldest = STAILQ_FIRST(&backlog->waiting);
+    count_missed(dispatch, backlog, (hm_term){oldest->bytes, oldest->topic_size});
+    forget_oldest(backlog);
 }
 
-static void keep(struct dispatch *dispatch, struct follower *follower, hm_term topic, hm_term message) {
+static void keep(struct dispatch *dispatch, struct backlog *backlog, hm_term topic, hm_term message) {
     const struct dispatch_limits *limits = &dispatch->limits;
     size_t size = topic.size + message.size;
-    struct waiting *waiting = size <= limits->kept_bytes ? malloc(sizeof *waiting + size) : NULL;
+    struct waiting *waiting = backlog && size <= limits->kept_bytes ? malloc(sizeof *waiting + size) : NULL;
     if (!waiting) {
-        count_missed(dispatch, follower, topic);
+        count_missed(dispatch, backlog, topic);
         return;
     }
-    while (follower->kept > 0 &&
-           (follower->kept >= limits->kept || follower->kept_bytes + size > limits->kept_bytes))
-        drop_oldest(dispatch, follower);
+    while (backlog->kept > 0 && (backlog->kept >= limits->kept || backlog->kept_bytes + size > limits->kept_bytes))
+        drop_oldest(dispatch, backlog);
     waiting->topic_size = topic.size;
     waiting->size = message.size;
     memcpy(waiting->bytes, topic.bytes, topic.size);
     memcpy(waiting->bytes + topic.size, message.bytes, message.size);
-    STAILQ_INSERT_TAIL(&follower->waiting, waiting, link);
-    follower->kept++;
-    follower->kept_bytes += size;
+    STAILQ_INSERT_TAIL(&backlog->waiting, waiting, link);
+    backlog->kept++;
+    backlog->kept_bytes += size;
     dispatch->counters.kept++;
 }
 
@@ -264,35 +281,35 @@ static bool is_busy(const struct dispatch *dispatch, const struct place *place) 
     return hm_is_busy(hm_node_of(dispatch->self), place->node);
 }
 
-/* true: nothing waits any more. */
-static bool drain_follower(struct dispatch *dispatch, struct follower *follower) {
+/* As much of what waits as its node takes; the backlog ends when that is all. */
+static void drain_follower(struct dispatch *dispatch, struct follower *follower) {
+    struct backlog *backlog = follower->backlog;
     struct waiting *waiting;
     struct missed *missed;
     hm_address to = hm_to_pid(follower->pid);
-    while ((missed = STAILQ_FIRST(&follower->missed))) {
+    while ((missed = STAILQ_FIRST(&backlog->missed))) {
         if (is_busy(dispatch, follower->place))
-            return false;
+            return;
         hm_sendf(dispatch->self, to, "{pubsub_dropped, ~t, ~u}", (hm_term){missed->topic, missed->size},
                  missed->count);
-        forget_missed(follower);
+        forget_missed(backlog);
     }
-    while ((waiting = STAILQ_FIRST(&follower->waiting))) {
+    while ((waiting = STAILQ_FIRST(&backlog->waiting))) {
         if (is_busy(dispatch, follower->place))
-            return false;
+            return;
         hm_send(dispatch->self, to, (hm_term){waiting->bytes + waiting->topic_size, waiting->size});
-        forget_oldest(follower);
+        forget_oldest(backlog);
     }
-    set_slow(dispatch, follower, false);
-    return true;
+    drop_backlog(dispatch, follower);
 }
 
 static void drain(struct dispatch *dispatch) {
-    struct follower *follower, *next;
+    struct backlog *backlog, *next;
     struct place *place;
     dispatch->timer = false;
-    for (follower = TAILQ_FIRST(&dispatch->slow); follower; follower = next) {
-        next = TAILQ_NEXT(follower, slow_link);
-        drain_follower(dispatch, follower);
+    for (backlog = TAILQ_FIRST(&dispatch->slow); backlog; backlog = next) {
+        next = TAILQ_NEXT(backlog, link);
+        drain_follower(dispatch, backlog->follower);
     }
     if (!TAILQ_EMPTY(&dispatch->slow)) {
         start_timer(dispatch);
@@ -313,9 +330,9 @@ static void disconnect(struct dispatch *dispatch, struct place *place) {
 /* To one subscriber while its node, or another one, is slow. */
 static void send_slowly(struct dispatch *dispatch, struct follower *follower, uint32_t options, hm_term topic,
                         hm_term message) {
-    if (follower->slow)
+    if (follower->backlog)
         drain_follower(dispatch, follower);
-    if (!follower->slow && !is_busy(dispatch, follower->place)) {
+    if (!follower->backlog && !is_busy(dispatch, follower->place)) {
         hm_send(dispatch->self, hm_to_pid(follower->pid), message);
         return;
     }
@@ -329,12 +346,11 @@ static void send_slowly(struct dispatch *dispatch, struct follower *follower, ui
         disconnect(dispatch, follower->place);
         return;
     case DISPATCH_DROP_OLDEST:
-        keep(dispatch, follower, topic, message);
+        keep(dispatch, backlog_of(dispatch, follower), topic, message);
         break;
     default:
-        count_missed(dispatch, follower, topic);
+        count_missed(dispatch, backlog_of(dispatch, follower), topic);
     }
-    set_slow(dispatch, follower, true);
     start_timer(dispatch);
 }
 
