@@ -377,9 +377,13 @@ hm_ref hm_make_ref(hm_node *node) {
 
 /* ---- other nodes ---- */
 
-const hm_node_name *hm_node_find(hm_node *node, const char *name) {
+static bool is_node_name(const char *name) {
     const char *at = strchr(name, '@');
-    if (!at || at == name || !at[1] || strchr(at + 1, '@'))
+    return at && at != name && at[1] && !strchr(at + 1, '@');
+}
+
+const hm_node_name *hm_node_find(hm_node *node, const char *name) {
+    if (!is_node_name(name))
         return NULL;
     return names_intern(node->names, name, strlen(name));
 }
@@ -396,6 +400,36 @@ int hm_keep_connected(hm_node *node, const hm_node_name *name) {
     if (!peer)
         return name == node->name || !name ? HM_EINVAL : HM_ENOMEM;
     return peers_keep(peer);
+}
+
+int hm_candidate_add(hm_node *node, const char *text) {
+    if (!is_node_name(text) || strlen(text) > HM_ATOM_BYTES)
+        return HM_ENAME;
+    const hm_node_name *name = names_claim(node->names, text, strlen(text));
+    if (!name)
+        return HM_ELIMIT;
+    struct peer *peer = name == node->name ? NULL : peers_get(node, name);
+    if (!peer || peers_is_candidate(peer)) {
+        bool is_own = name == node->name;
+        names_release(node->names, name);
+        return peer ? HM_OK : is_own ? HM_ENAME : HM_ENOMEM;
+    }
+    int error = peers_keep_candidate(peer);
+    if (error)
+        hm_candidate_remove(node, text);
+    return error;
+}
+
+void hm_candidate_remove(hm_node *node, const char *text) {
+    const hm_node_name *name = names_find(node->names, text, strlen(text));
+    struct peer *peer = name ? peers_find(node, name) : NULL;
+    if (!peer || !peers_is_candidate(peer))
+        return;
+    peers_forget_candidate(peer);
+    /* Connected, or somebody waits for it: then it is more than a rumour. */
+    if (peers_find(node, name))
+        names_intern(node->names, text, strlen(text));
+    names_release(node->names, name);
 }
 
 bool hm_disconnect(hm_node *node, const hm_node_name *name) {

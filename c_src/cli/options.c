@@ -45,6 +45,9 @@ const struct option option_table[] = {
              "nodes until those that are left are all connected to each other. Must be the same on all nodes."},
     {"connect", "NODE", KIND_LIST, GROUP_NAME, IN_START, FIELD(connect),
      .help = "Connect to this node, and again whenever the connection is lost. May be repeated."},
+    {"discover", "KIND[:OPTIONS]", KIND_LIST, GROUP_NAME, IN_START, FIELD(discover),
+     .help = "Find other nodes and connect to them: static:NODE,... hosts:FILE local-epmd broadcast; docs/discovery.md has "
+             "their options, and `hermod discover' shows what they find. May be repeated."},
     {"config", "FILE", KIND_FILE, GROUP_NAME, IN_START, FIELD(config),
      .help = "Read options from FILE: lines such as `net-ticktime = 8`, comments begin with #. The command "
              "line and the environment go before the file."},
@@ -106,6 +109,9 @@ const struct option option_table[] = {
     {"max-names", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_names), .fallback = "65536", .min = 16,
      .max = 16777216,
      .help = "Different node names that this node remembers."},
+    {"max-discovered", "N", KIND_NUMBER, GROUP_LIMITS, IN_START | IN_DISCOVER, FIELD(max_discovered), .fallback = "1000",
+     .min = 1, .max = 1000000,
+     .help = "Nodes that one --discover may have found at the same time; further ones are left out."},
     {"max-processes", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_processes), .fallback = "1000000",
      .min = 16, .max = 134217727,
      .help = "Processes that may exist at the same time."},
@@ -203,30 +209,30 @@ const struct option option_table[] = {
      .help = "What the others see as your name."},
 
     /* ---- terms ---- */
-    {"timeout", "MS", KIND_NUMBER, GROUP_TERMS, IN_TOOLS | IN_NAMES | IN_CHAT, FIELD(timeout_ms),
+    {"timeout", "MS", KIND_NUMBER, GROUP_TERMS, IN_TOOLS | IN_NAMES | IN_CHAT | IN_DISCOVER, FIELD(timeout_ms),
      .fallback = "5000", .min = 1, .max = 86400000,
      .help = "Milliseconds to wait for the connection and the answer together. rpc and spawn wait for the "
-             "answer, and sub for messages, as long as it takes, unless this is given."},
+             "answer, sub for messages and discover for nodes, as long as it takes, unless this is given."},
     {"erlang", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS | IN_SUB | IN_PUB, FIELD(erlang),
      .help = "TERM is written in Erlang, and the answer is printed in Erlang."},
     {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS | IN_SUB | IN_PUB, FIELD(elixir),
      .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
              "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
-    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB,
+    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_DISCOVER,
      FIELD(json),
      .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
              "objects."},
     {"detach", NULL, KIND_FLAG, GROUP_TERMS, IN_SPAWN, FIELD(detach),
      .help = "Do not wait for the end of the process: print its pid. What it prints goes to its own node."},
-    {"count", "N", KIND_NUMBER, GROUP_TERMS, IN_SUB, FIELD(count), .fallback = "0", .min = 0, .max = UINT32_MAX,
-     .help = "End after so many messages; 0: never."},
+    {"count", "N", KIND_NUMBER, GROUP_TERMS, IN_SUB | IN_DISCOVER, FIELD(count), .fallback = "0", .min = 0, .max = UINT32_MAX,
+     .help = "End after so many messages, or nodes; 0: never."},
     {"with-topic", NULL, KIND_FLAG, GROUP_TERMS, IN_SUB, FIELD(with_topic),
      .help = "Print {TOPIC, MESSAGE} for each message; with --json an object with both."},
     {"hermes", NULL, KIND_FLAG, GROUP_TERMS, IN_SUB | IN_PUB, FIELD(hermes),
      .help = "NODE is one of a cluster with Hermes coordinators: take part directly, without a daemon."},
     {"phoenix", "NAME", KIND_TEXT, GROUP_TERMS, IN_SUB | IN_PUB, FIELD(phoenix),
      .help = "NODE is one of a cluster with the Phoenix.PubSub of this name, as MyApp.PubSub: take part directly."},
-    {"quiet", NULL, KIND_FLAG, GROUP_TERMS, IN_NAMES, FIELD(quiet),
+    {"quiet", NULL, KIND_FLAG, GROUP_TERMS, IN_NAMES | IN_DISCOVER, FIELD(quiet),
      .help = "Print node names only, one on each line."},
 
     /* ---- output ---- */

@@ -29,9 +29,10 @@ enum command_bit {
     IN_SPAWN = 1 << 8,
     IN_SUB = 1 << 9,
     IN_PUB = 1 << 10,
+    IN_DISCOVER = 1 << 11,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
     IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB,
-    IN_NODES = IN_START | IN_TOOLS | IN_CHAT,
+    IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
 
@@ -93,7 +94,7 @@ enum option_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_ARG
 struct settings {
     char *sname, *name, *cookie;
     bool hidden, connect_all, no_prevent_overlapping_partitions;
-    struct text_list connect;
+    struct text_list connect, discover;
     char *config;
 
     char *listen;
@@ -108,7 +109,7 @@ struct settings {
     uint64_t max_mailbox, max_names, max_processes, max_global_names, max_global_locks, output_high, output_low;
     bool eval;
     uint64_t eval_memory, eval_total_memory, eval_depth, eval_steps;
-    uint64_t max_pg_groups, max_pg_members, max_pg_monitors;
+    uint64_t max_pg_groups, max_pg_members, max_pg_monitors, max_discovered;
 
     struct text_list load, without;
     struct text_list allow_rpc, deny_rpc, task_supervisor;

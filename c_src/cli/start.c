@@ -19,6 +19,7 @@
 #include <hermod/function.h>
 
 #include "cli/command.h"
+#include "cli/finder.h"
 #include "cli/node_setup.h"
 #include "cli/service_setup.h"
 #include "cli/start_hints.h"
@@ -33,6 +34,7 @@ struct daemon {
     struct event_base *base;
     hm_node *node;
     struct service_setup services; /* as long as the node: they are started again with it */
+    struct finder *finder; /* --discover */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -245,6 +247,28 @@ static int read_connects(struct daemon *daemon, bool dial) {
     return EXIT_FINE;
 }
 
+static void on_finder_log(void *arg, enum hm_log_level level, const char *id, const char *text) {
+    struct daemon *daemon = arg;
+    if (level <= daemon->setup.options.log_level)
+        log_lines_write(&daemon->setup.log, level, id, text);
+}
+
+static void on_settled(void *arg, int error, const char *text) {
+    struct daemon *daemon = arg;
+    if (error)
+        finish(daemon, give_up(EXIT_NO_CONNECTION, "--discover static: %s", text));
+    else
+        announce(daemon);
+}
+
+static int start_finder(struct daemon *daemon) {
+    const struct finder_events events = {.log = on_finder_log, .settled = on_settled, .arg = daemon};
+    char why[WHY_BYTES];
+    int error =
+        finder_open(daemon->node, daemon->settings, daemon->setup.cookie, &events, &daemon->finder, why, sizeof why);
+    return error ? give_up(exit_code_of(error), "--discover %s", why) : EXIT_FINE;
+}
+
 static void on_ready(void *arg, int error, const char *text) {
     struct daemon *daemon = arg;
     if (daemon->over)
@@ -255,10 +279,12 @@ static void on_ready(void *arg, int error, const char *text) {
         return;
     }
     int code = read_connects(daemon, true);
+    if (!code && daemon->settings->discover.count)
+        code = start_finder(daemon);
+    else if (!code)
+        announce(daemon);
     if (code)
         finish(daemon, code);
-    else
-        announce(daemon);
 }
 
 static int explain_listen(const struct settings *settings, int error) {
@@ -340,9 +366,12 @@ static int run_daemon(struct daemon *daemon) {
     int code = check_without(settings);
     if (code)
         return code;
+    int error = finder_check(&settings->discover, why, sizeof why);
+    if (error)
+        return give_up(exit_code_of(error), "--discover %s", why);
     node_setup_init(&daemon->setup, settings);
     node_setup_name(&daemon->setup, settings, "hermod");
-    int error = node_setup_cookie(&daemon->setup, settings, why, sizeof why);
+    error = node_setup_cookie(&daemon->setup, settings, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
     raise_descriptor_limit();
@@ -385,6 +414,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     int code = run_daemon(&daemon);
     daemon.over = true;
     forget_signals(&daemon);
+    finder_close(daemon.finder);
     hm_node_free(daemon.node);
     service_setup_free(&daemon.services);
     if (daemon.base)
@@ -398,6 +428,7 @@ static const struct example examples[] = {
     {"hermod start --port 9100-9105 --listen 10.0.0.5", "For a firewall."},
     {"hermod start --no-epmd --port 9100",
      "Others reach it with -erl_epmd_port 9100 (erl) or --dial-port 9100 (hermod)."},
+    {"hermod start --discover broadcast", "Nodes of the same network that do this find each other."},
     {"hermod start --load ./counter.so:100", "With a server of your own, written with <hermod/server.h>."},
     {"hermod start --bus hermes", "pubsub and the Hermes coordinators of the cluster hear each other."},
     {"hermod start --phoenix-pubsub MyApp.PubSub", "A member of the Phoenix.PubSub of your applications."},

@@ -214,6 +214,8 @@ static int run_and_free(struct tool *tool, const char *command) {
     /* The answer is for the user now; taking leave of the peer can wait until it is printed. */
     fflush(stdout);
     tool->over = true;
+    if (tool->leaving)
+        tool->leaving(tool);
     hm_node_free(tool->node);
     if (tool->closing)
         tool->closing(tool);
@@ -237,7 +239,13 @@ int tool_run(const struct settings *settings, const char *command, const char *t
 
 int tool_run_alone(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),
                    void *arg) {
-    struct tool tool = {.settings = settings, .connected = ready, .arg = arg, .waiting_for = "answer"};
+    return tool_run_alone_until(settings, command, ready, NULL, arg);
+}
+
+int tool_run_alone_until(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),
+                         void (*leaving)(struct tool *tool), void *arg) {
+    struct tool tool = {
+        .settings = settings, .connected = ready, .leaving = leaving, .arg = arg, .waiting_for = "answer"};
     return run_and_free(&tool, command);
 }
 

@@ -31,6 +31,7 @@ struct tool {
      * about to be. */
     enum hm_verdict (*info)(struct tool *tool, hm_term message);
     void (*closing)(struct tool *tool);
+    void (*leaving)(struct tool *tool); /* before the node is freed */
     void *arg;
     int code;
     bool over;
@@ -48,6 +49,10 @@ void tool_wait_as_long_as_it_takes(struct tool *tool);
 /* For those that need no peer (names): a node that is started, then `ready`. */
 int tool_run_alone(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),
                    void *arg);
+
+/* The same, and `leaving` is called before the node is freed (it may not have been started then). */
+int tool_run_alone_until(const struct settings *settings, const char *command, void (*ready)(struct tool *tool),
+                         void (*leaving)(struct tool *tool), void *arg);
 
 int64_t tool_left_ms(const struct tool *tool);
 int64_t tool_now_us(void);

@@ -55,7 +55,7 @@ struct peer {
     struct event *timer; /* dial again; or: the peer's own connection did not come */
     uint32_t backoff_ms;
     uint32_t yields; /* in a row, of a node that does not listen */
-    bool keep, yielded, visible, lost;
+    bool keep, candidate, yielded, visible, lost;
 };
 
 /* ---- table ---- */
@@ -67,6 +67,10 @@ struct peer *peers_find(const struct hm_node *node, const hm_node_name *name) {
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+static bool is_kept(const struct peer *peer) {
+    return peer->keep || peer->candidate;
+}
 
 struct peer *peers_get(struct hm_node *node, const hm_node_name *name) {
     struct peer *peer = peers_find(node, name);
@@ -281,7 +285,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
             return;
         give_up(peer, HM_ENOCONNECTION, "the peer asked us to wait for its own connection, which did not come");
     }
-    if (peer->keep && dial(peer) != HM_OK)
+    if (is_kept(peer) && dial(peer) != HM_OK)
         dial_later(peer);
 }
 
@@ -337,7 +341,7 @@ static void went_down(struct peer *peer, const char *why) {
     give_up(peer, HM_ENOCONNECTION, why);
     tell_watchers(peer, "nodedown");
     peer->visible = false;
-    if (peer->keep && !node->stopping && !peer->accepting)
+    if (is_kept(peer) && !node->stopping && !peer->accepting)
         dial_later(peer);
 }
 
@@ -425,6 +429,8 @@ static void on_up(void *arg, struct channel *channel) {
     peer->yields = 0;
     peer->up = channel;
     peer->visible = channel_is_visible(channel);
+    struct bytes name = node_name_bytes(peer->name);
+    names_intern(node->names, (const char *)name.at, name.size); /* of a candidate: it is no rumour any more */
     log_info(&node->log, "peer.up", "node=%s %s, %s", node_name_bytes(peer->name).at,
              channel_is_dialled(channel) ? "dialled" : "accepted", peer->visible ? "visible" : "hidden");
     tell_watchers(peer, "nodeup");
@@ -450,13 +456,34 @@ static void on_busy(void *arg, struct channel *channel, bool busy) {
 
 /* Names are cheap for strangers: what is left of one that came to nothing, or went, goes too. */
 static void drop_if_idle(struct peer *peer) {
-    if (peer->up || peer->dialing || peer->accepting || peer->keep || peer->yielded ||
+    if (peer->up || peer->dialing || peer->accepting || is_kept(peer) || peer->yielded ||
         !STAILQ_EMPTY(&peer->pending) || !STAILQ_EMPTY(&peer->waiters) || !LIST_EMPTY(&peer->relations.links) ||
         !LIST_EMPTY(&peer->relations.monitors) || !LIST_EMPTY(&peer->relations.spawns))
         return;
     HASH_DEL(peer->node->peers, peer);
     event_free(peer->timer);
     free(peer);
+}
+
+int peers_keep_candidate(struct peer *peer) {
+    peer->candidate = true;
+    return dial(peer);
+}
+
+bool peers_is_candidate(const struct peer *peer) {
+    return peer->candidate;
+}
+
+void peers_forget_candidate(struct peer *peer) {
+    peer->candidate = false;
+    if (!peer->keep && !peer->yielded)
+        event_del(peer->timer);
+    bool is_wanted = peer->keep || !STAILQ_EMPTY(&peer->pending) || !STAILQ_EMPTY(&peer->waiters);
+    if (peer->dialing && !is_wanted) {
+        channel_close(peer->dialing);
+        peer->dialing = NULL;
+    }
+    drop_if_idle(peer);
 }
 
 static void on_down(void *arg, struct channel *channel, enum down_reason reason, const char *detail) {
@@ -474,7 +501,7 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
         log_info(&node->log, "peer.accept_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
         if (!peer->up && !peer->dialing) {
             give_up(peer, down_reason_error(reason), why);
-            if (peer->keep && !node->stopping)
+            if (is_kept(peer) && !node->stopping)
                 dial_later(peer);
         }
     } else if (peer->dialing == channel) {
@@ -496,7 +523,7 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
         log_info(&node->log, "peer.dial_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
         if (!peer->up && !peer->accepting)
             give_up(peer, down_reason_error(reason), why);
-        if (peer->keep && !node->stopping && !peer->up)
+        if (is_kept(peer) && !node->stopping && !peer->up)
             dial_later(peer);
     }
     drop_if_idle(peer);
@@ -515,7 +542,7 @@ const struct channel_events peers_events = {
 void peers_free(struct hm_node *node) {
     struct peer *peer, *next;
     HASH_ITER(hh, node->peers, peer, next) {
-        peer->keep = false;
+        peer->keep = peer->candidate = false;
         if (peer->accepting)
             channel_close(peer->accepting);
         peer->accepting = NULL;

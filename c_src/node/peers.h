@@ -22,6 +22,11 @@ struct peer *peers_find(const struct hm_node *node, const hm_node_name *name);
 int peers_send(struct peer *peer, const struct control *control, hm_term payload, struct block *shared);
 int peers_connect(struct peer *peer, hm_connect_done *done, void *arg);
 int peers_keep(struct peer *peer);
+/* The same for somebody who says that the node is there, and may take it back; peers_keep goes on either way. */
+int peers_keep_candidate(struct peer *peer);
+bool peers_is_candidate(const struct peer *peer);
+/* Dials it no more unless something else needs it. A connection that is up stays. The peer may be gone after this. */
+void peers_forget_candidate(struct peer *peer);
 bool peers_disconnect(struct peer *peer);
 void peers_each(struct hm_node *node, void (*each)(void *arg, struct peer *peer), void *arg);
 /* Closes all connections (without dialling again) and frees the table. */

@@ -124,6 +124,14 @@ typedef void hm_connect_done(void *arg, int error, const char *text);
 HM_API int hm_connect(hm_node *node, const hm_node_name *peer, hm_connect_done *done, void *arg);
 /* As hm_connect, but for ever: dials again with a growing pause (0.5 s to 30 s) whenever the peer is not connected. */
 HM_API int hm_keep_connected(hm_node *node, const hm_node_name *peer);
+/*
+ * A node that somebody says is there: dialled as by hm_keep_connected until hm_candidate_remove, and its name is remembered for good only
+ * once it was connected, so that names that strangers make up do not fill max_names. Adding it again changes nothing.
+ * HM_ENAME (no node name, or our own), HM_ELIMIT (max_names), HM_ENOMEM, HM_ENOCONNECTION (the node stops).
+ */
+HM_API int hm_candidate_add(hm_node *node, const char *name);
+/* Dials it no more, unless hm_keep_connected was called for it. A connection that is up stays until it goes; hm_disconnect ends it. */
+HM_API void hm_candidate_remove(hm_node *node, const char *name);
 /* Closes the connection; false when there is none. */
 HM_API bool hm_disconnect(hm_node *node, const hm_node_name *peer);
 

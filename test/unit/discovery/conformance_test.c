@@ -1,0 +1,343 @@
+/*
+ * What every strategy owes, stated once and run through all of the table: a node that appears is found, once; one that goes
+ * is lost, once, and found again when it is back; the own name is nobody; more than max_nodes are refused; after close
+ * there is silence. A strategy without a subject here fails.
+ */
+#include "discovery_fixture.h"
+
+#include <arpa/inet.h>
+#include <event2/bufferevent.h>
+#include <event2/buffer.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "discovery/broadcast_wire.h"
+
+enum { NAMES = 8 };
+
+/* A world in which nodes are, and a way to say so to whoever asks or listens. */
+struct world {
+    struct fixture fixture;
+    const char *here[NAMES]; /* part before @; NULL: free */
+    uint16_t port;
+    int fd;
+    struct evconnlistener *listener;
+    struct event *again;
+    char spec[512], file[64];
+    const struct subject *subject;
+};
+
+struct subject {
+    const char *kind;
+    void (*open)(struct world *world);
+    void (*announce)(struct world *world, const char *alive); /* NULL: it asks */
+    void (*junk)(struct world *world);
+    bool stays; /* nothing is ever lost */
+};
+
+/* ---- an epmd ---- */
+
+static void on_request(struct bufferevent *stream, void *arg) {
+    struct world *world = arg;
+    struct evbuffer *in = bufferevent_get_input(stream), *out = bufferevent_get_output(stream);
+    uint8_t request[3], port[4] = {0};
+    if (evbuffer_get_length(in) < 3)
+        return;
+    evbuffer_remove(in, request, 3);
+    assert_int_equal(request[2], 'n');
+    evbuffer_add(out, port, 4);
+    for (size_t i = 0; i < NAMES; i++)
+        if (world->here[i])
+            evbuffer_add_printf(out, "name %s at port 4000\n", world->here[i]);
+}
+
+static void on_written(struct bufferevent *stream, void *arg) {
+    (void)arg;
+    bufferevent_free(stream);
+}
+
+static void on_closed(struct bufferevent *stream, short what, void *arg) {
+    (void)what;
+    (void)arg;
+    bufferevent_free(stream);
+}
+
+static void on_asked(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int size, void *arg) {
+    struct bufferevent *stream = bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+    (void)from;
+    (void)size;
+    bufferevent_setcb(stream, on_request, on_written, on_closed, arg);
+    bufferevent_enable(stream, EV_READ); /* EV_WRITE would say "written" before there is anything */
+}
+
+static void open_epmd(struct world *world) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    fixture_init(&world->fixture, ntohs(at.sin_port));
+    world->listener = evconnlistener_new(world->fixture.base, on_asked, world, LEV_OPT_CLOSE_ON_FREE, 16, fd);
+    assert_non_null(world->listener);
+}
+
+static void open_local_epmd(struct world *world) {
+    open_epmd(world);
+    strcpy(world->spec, "local-epmd:interval=0.1");
+}
+
+static void open_hosts(struct world *world) {
+    open_epmd(world);
+    strcpy(world->file, "/tmp/hosts_erlang_XXXXXX");
+    int fd = mkstemp(world->file);
+    const char text[] = "% this machine\n'localhost'.\n";
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    snprintf(world->spec, sizeof world->spec, "hosts:%s,interval=0.1", world->file);
+}
+
+/* ---- datagrams on loopback ---- */
+
+static void open_udp(struct world *world) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof at;
+    int one = 1, probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* A port that nobody has now. */
+    assert_int_equal(bind(probe, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(probe, (struct sockaddr *)&at, &size), 0);
+    close(probe);
+    world->port = ntohs(at.sin_port);
+    world->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(world->fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one), 0);
+    fixture_init(&world->fixture, 0);
+}
+
+static void send_udp(struct world *world, const void *data, size_t size) {
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(world->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    assert_int_equal(sendto(world->fd, data, size, 0, (struct sockaddr *)&to, sizeof to), size);
+}
+
+static void send_writer(struct world *world, struct writer *out) {
+    assert_int_equal(out->error, 0);
+    send_udp(world, out->at, out->size);
+    writer_fini(out);
+}
+
+static const char *full_name(const char *alive) {
+    static char name[128];
+    snprintf(name, sizeof name, "%s@localhost", alive);
+    return name;
+}
+
+static void junk_udp(struct world *world) {
+    send_udp(world, "", 0);
+    send_udp(world, "Test\n", 5);
+    send_udp(world, "node::\x83", 7);
+    send_udp(world, "heartbeat::\x83t", 13);
+    char large[4000] = "node::\x83w\xff";
+    send_udp(world, large, sizeof large);
+}
+
+static void open_broadcast(struct world *world) {
+    open_udp(world);
+    snprintf(world->spec, sizeof world->spec, "broadcast:port=%u,address=127.255.255.255,if=lo,interval=0.1,silence=1",
+             world->port);
+}
+
+static void announce_broadcast(struct world *world, const char *alive) {
+    struct writer out;
+    const char *name = full_name(alive);
+    writer_init(&out, 2048);
+    broadcast_write(&out, bytes_of(name, strlen(name)));
+    send_writer(world, &out);
+}
+
+/* ---- names for good ---- */
+
+static void open_static(struct world *world) {
+    fixture_init(&world->fixture, 0);
+    strcpy(world->spec, "static:own@localhost,a@localhost,b@localhost,a@localhost");
+}
+
+static const struct subject subjects[] = {
+    {"static", open_static, NULL, NULL, true},
+    {"hosts", open_hosts, NULL, NULL, false},
+    {"local-epmd", open_local_epmd, NULL, NULL, false},
+    {"broadcast", open_broadcast, announce_broadcast, junk_udp, false},
+};
+
+/* ---- the world goes round ---- */
+
+static void on_again(evutil_socket_t fd, short what, void *arg) {
+    struct world *world = arg;
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < NAMES; i++)
+        if (world->here[i] && world->subject->announce)
+            world->subject->announce(world, world->here[i]);
+}
+
+static void open_world(struct world *world, const struct subject *subject, uint32_t max_nodes) {
+    struct timeval often = {.tv_usec = 100000};
+    *world = (struct world){.fd = -1, .subject = subject};
+    subject->open(world);
+    world->again = event_new(world->fixture.base, -1, EV_PERSIST, on_again, world);
+    assert_int_equal(event_add(world->again, &often), 0);
+    fixture_must_open(&world->fixture, world->spec, max_nodes, false);
+}
+
+static void close_world(struct world *world) {
+    event_free(world->again);
+    if (world->listener)
+        evconnlistener_free(world->listener);
+    if (world->fd >= 0)
+        close(world->fd);
+    if (*world->file)
+        unlink(world->file);
+    fixture_fini(&world->fixture);
+}
+
+static void appear(struct world *world, const char *alive) {
+    size_t i = 0;
+    while (world->here[i])
+        i++;
+    world->here[i] = alive;
+}
+
+static void vanish(struct world *world, const char *alive) {
+    for (size_t i = 0; i < NAMES; i++)
+        if (world->here[i] && strcmp(world->here[i], alive) == 0)
+            world->here[i] = NULL;
+}
+
+#define EACH_SUBJECT(subject) \
+    for (const struct subject *subject = subjects; subject < subjects + sizeof subjects / sizeof *subjects; subject++)
+
+static void every_strategy_has_a_subject(void **state) {
+    size_t count = 0;
+    (void)state;
+    for (; discovery_strategies[count]; count++) {
+        bool is_there = false;
+        EACH_SUBJECT(subject)
+            is_there = is_there || strcmp(subject->kind, discovery_strategies[count]->kind) == 0;
+        if (!is_there)
+            fail_msg("%s has no subject", discovery_strategies[count]->kind);
+    }
+    assert_int_equal(count, sizeof subjects / sizeof *subjects);
+}
+
+static void found_lost_found(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject) {
+        struct world world;
+        open_world(&world, subject, 0);
+        struct fixture *fixture = &world.fixture;
+        appear(&world, "own");
+        appear(&world, "a");
+        RUN_UNTIL(fixture, strstr(fixture->news, "+a@localhost "));
+        appear(&world, "b");
+        RUN_UNTIL(fixture, strstr(fixture->news, "+b@localhost "));
+        if (!subject->stays) {
+            vanish(&world, "a");
+            RUN_UNTIL(fixture, strstr(fixture->news, "-a@localhost "));
+            appear(&world, "a");
+            RUN_UNTIL(fixture, fixture->found == 3);
+            assert_string_equal(fixture->news, "+a@localhost +b@localhost -a@localhost +a@localhost ");
+        } else {
+            assert_string_equal(fixture->news, "+a@localhost +b@localhost ");
+        }
+        assert_int_equal(discovery_count(fixture->discovery), 2);
+        close_world(&world);
+    }
+}
+
+static void no_more_than_allowed(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject) {
+        struct world world;
+        open_world(&world, subject, 1);
+        struct fixture *fixture = &world.fixture;
+        appear(&world, "a");
+        appear(&world, "b");
+        RUN_UNTIL(fixture, discovery_counters(fixture->discovery)->refused > 0);
+        assert_int_equal(fixture->found, 1);
+        assert_int_equal(discovery_count(fixture->discovery), 1);
+        assert_non_null(strstr(fixture->log, "discovery.limit"));
+        close_world(&world);
+    }
+}
+
+static void junk_is_counted_and_said_once(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject) {
+        if (!subject->junk)
+            continue;
+        struct world world;
+        open_world(&world, subject, 0);
+        struct fixture *fixture = &world.fixture;
+        for (unsigned i = 1; i <= 20; i++) {
+            subject->junk(&world);
+            RUN_UNTIL(fixture, discovery_counters(fixture->discovery)->junk == 5 * i);
+        }
+        assert_int_equal(fixture->found, 0);
+        assert_int_equal(fixture->logged, 1);
+        appear(&world, "a");
+        RUN_UNTIL(fixture, fixture->found == 1);
+        close_world(&world);
+    }
+}
+
+static void a_flood_of_names(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject) {
+        if (!subject->announce)
+            continue;
+        struct world world;
+        open_world(&world, subject, 10);
+        struct fixture *fixture = &world.fixture;
+        for (int i = 0; i < 5000; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "n%d", i);
+            subject->announce(&world, name);
+            if (i % 50 == 49)
+                event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+        }
+        RUN_UNTIL(fixture, discovery_counters(fixture->discovery)->refused > 1000);
+        assert_true(discovery_count(fixture->discovery) <= 10);
+        assert_true(fixture->logged < 5);
+        close_world(&world);
+    }
+}
+
+/* With a question under way, and with answers not yet read. */
+static void closed_at_any_time(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject)
+        for (int turns = 0; turns < 6; turns++) {
+            struct world world;
+            open_world(&world, subject, 0);
+            appear(&world, "a");
+            on_again(-1, 0, &world);
+            for (int i = 0; i < turns; i++)
+                event_base_loop(world.fixture.base, EVLOOP_NONBLOCK);
+            unsigned found = world.fixture.found;
+            discovery_close(world.fixture.discovery);
+            world.fixture.discovery = NULL;
+            event_base_loop(world.fixture.base, EVLOOP_NONBLOCK);
+            assert_int_equal(world.fixture.found, found);
+            assert_int_equal(world.fixture.lost, 0);
+            close_world(&world);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_strategy_has_a_subject),  cmocka_unit_test(found_lost_found),
+        cmocka_unit_test(no_more_than_allowed),          cmocka_unit_test(junk_is_counted_and_said_once),
+        cmocka_unit_test(a_flood_of_names),              cmocka_unit_test(closed_at_any_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
