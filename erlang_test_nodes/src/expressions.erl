@@ -449,7 +449,17 @@ elixir() -> [
     <<"List.to_string([?a, \"b\", [?c]])"/utf8>>,
     <<"List.to_string([-1])"/utf8>>,
     <<"elem(:a, 0)"/utf8>>,
-    <<"<<1, 2>> <> <<3>>"/utf8>>
+    <<"<<1, 2>> <> <<3>>"/utf8>>,
+    <<"DateTime.from_unix!(0) |> to_string()"/utf8>>,
+    <<"inspect(DateTime.from_unix!(1_700_000_000))"/utf8>>,
+    <<"DateTime.from_unix!(-1)"/utf8>>,
+    <<"DateTime.from_unix!(951_782_400) |> DateTime.to_date()"/utf8>>,
+    <<"inspect(DateTime.from_unix!(1_709_164_800_123, :millisecond) |> DateTime.to_time())"/utf8>>,
+    <<"DateTime.to_unix(DateTime.from_unix!(4_102_444_799))"/utf8>>,
+    <<"inspect(~D[2024-02-29])"/utf8>>,
+    <<"to_string(~N[2024-02-29 12:00:01])"/utf8>>,
+    <<"DateTime.to_iso8601(DateTime.from_unix!(1))"/utf8>>,
+    <<"is_struct(DateTime.utc_now(), DateTime)"/utf8>>
 ].
 
 %% As typed into the Erlang shell.

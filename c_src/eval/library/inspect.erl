@@ -45,6 +45,10 @@ doc(#{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}, O) when
            end,
     {[leaf(A), <<"..">>, leaf(B) | Step], O};
 doc(#{'__struct__' := 'Elixir.MapSet', map := M}, O) -> container(<<"MapSet.new([">>, maps:keys(M), <<"])">>, fun doc/2, O, maybe_flex);
+doc(#{'__struct__' := 'Elixir.DateTime'} = X, O) -> {sigil(<<"~U[">>, X), O};
+doc(#{'__struct__' := 'Elixir.NaiveDateTime'} = X, O) -> {sigil(<<"~N[">>, X), O};
+doc(#{'__struct__' := 'Elixir.Date'} = X, O) -> {sigil(<<"~D[">>, X), O};
+doc(#{'__struct__' := 'Elixir.Time'} = X, O) -> {sigil(<<"~T[">>, X), O};
 %% Structs whose modules are not here are maps, as on a BEAM.
 doc(#{'__struct__' := S, '__exception__' := true} = X, O) when is_atom(S) ->
     Name = leaf(S),
@@ -58,6 +62,7 @@ map(Open, Pairs, O) ->
         false -> container(Open, Pairs, <<"}">>, fun map_pair/2, O, strict)
     end.
 
+sigil(Open, X) -> <<Open/binary, ('$calendar':text(X))/binary, "]">>.
 leaf(X) -> '$eval':print(X, elixir).
 
 keyword([{K, _} | T]) when is_atom(K) -> not is_alias(K) andalso (T =:= [] orelse keyword(T));
