@@ -170,7 +170,13 @@ defmodule ChatTest do
         assert users(list) == ["ann", "bob", "cat"]
       end
 
-      test "a user whose connection ends has left", %{room: room, nodes: [a, b, _]} do
+      # Nodes of its own, which do not mend or cut what they hear is partitioned: the others need their connections.
+      test "a user whose connection ends has left", %{room: room} do
+        args = [~c"-kernel", ~c"prevent_overlapping_partitions", ~c"false"]
+        peers = for _ <- 1..2, do: :target.start_peer(%{args: args})
+        on_exit(fn -> Enum.each(peers, &:target.stop/1) end)
+        [a, b] = for peer <- peers, do: peer.node
+        for node <- [a, b], do: {:ok, _} = :erpc.call(node, Client, :restart, [room])
         assert {:ok, _} = join(room, a, "ann")
         assert {:ok, _} = join(room, b, "bob")
         assert :erpc.call(a, :erlang, :disconnect_node, [room])
