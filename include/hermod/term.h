@@ -150,6 +150,8 @@ HM_API bool hm_term_equal(hm_term a, hm_term b);
 HM_API int hm_term_compare(hm_term a, hm_term b);
 /* A hash that agrees with hm_term_equal; the same on every machine, and no secret goes into it. */
 HM_API uint64_t hm_term_hash(hm_term term);
+/* The hash behind erlang:phash2(Binary, Range), which is this modulo Range; of all releases since R11. */
+HM_API uint32_t hm_phash2_binary(const void *bytes, size_t size);
 /* A copy in memory of its own; free(copy.bytes) ends it: free((void *)copy.bytes). */
 HM_API int hm_term_copy(hm_term term, hm_term *copy);
 
