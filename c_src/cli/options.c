@@ -189,6 +189,12 @@ const struct option option_table[] = {
     {"phoenix-pubsub", "NAME[:POOL_SIZE]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(phoenix_pubsub),
      .help = "Be a member of the Phoenix.PubSub of this name, as MyApp.PubSub: broadcasts reach subscribers here, "
              "and from here the applications. May be repeated."},
+    {"phoenix-presence", "NAME[,pubsub=NAME][,shards=N]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(phoenix_presence),
+     .help = "Be a replica of the Phoenix.Presence (or Phoenix.Tracker) of this name, as MyAppWeb.Presence, over its "
+             "pubsub, as MyApp.PubSub, with as many shards as it has (pool_size). The periods of a tracker can be given, too: "
+             "broadcast_period, max_silent_periods, down_period, permdown_period, clock_sample_periods. May be repeated."},
+    {"presence-max", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(presence_max), .fallback = "1000000", .min = 1,
+     .max = 1000000000, .help = "How many presences, of all nodes, one shard of a --phoenix-presence knows."},
     {"pubsub-max-topics", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_max_topics),
      .fallback = "1000000", .min = 1, .max = 1000000000,
      .help = "How many topics and patterns pubsub takes subscriptions for."},

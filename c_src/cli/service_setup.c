@@ -6,6 +6,7 @@
 
 #include "services/bus.h"
 #include "services/phoenix.h"
+#include "services/tracker.h"
 
 static bool is_without(const struct settings *settings, const char *service) {
     for (size_t i = 0; i < settings->without.count; i++)
@@ -38,16 +39,55 @@ static int read_buses(struct service_setup *setup, const struct text_list *list,
     return HM_OK;
 }
 
-static int read_phoenixes(struct service_setup *setup, const struct text_list *list, char *why, size_t capacity) {
+static int read_phoenixes(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
+    const struct text_list *list = &settings->phoenix_pubsub;
     char reason[512];
-    setup->phoenixes = calloc(list->count + 1, sizeof *setup->phoenixes);
+    setup->phoenixes = calloc(list->count + settings->phoenix_presence.count + 1, sizeof *setup->phoenixes);
     if (!setup->phoenixes)
         return HM_ENOMEM;
-    for (size_t i = 0; i < list->count; i++)
-        if (phoenix_parse(list->items[i], &setup->phoenixes[i], reason, sizeof reason)) {
+    for (; setup->phoenix_count < list->count; setup->phoenix_count++)
+        if (phoenix_parse(list->items[setup->phoenix_count], &setup->phoenixes[setup->phoenix_count], reason, sizeof reason)) {
             snprintf(why, capacity, "--phoenix-pubsub: %s", reason);
             return HM_EINVAL;
         }
+    return HM_OK;
+}
+
+/* The PubSub of a tracker is started with it, unless it is asked for anyway. */
+static int find_pubsub(struct service_setup *setup, struct tracker *tracker, char *why, size_t capacity) {
+    struct phoenix *phoenix = setup->phoenixes;
+    while (phoenix < setup->phoenixes + setup->phoenix_count && strcmp(phoenix->name, tracker->pubsub) != 0)
+        phoenix++;
+    if (phoenix == setup->phoenixes + setup->phoenix_count) {
+        int error = phoenix_parse(tracker->pubsub, phoenix, why, capacity);
+        if (error)
+            return error;
+        setup->phoenix_count++;
+    }
+    snprintf(tracker->adapter, sizeof tracker->adapter, "%s", phoenix->pool[0].group);
+    return HM_OK;
+}
+
+static int read_trackers(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
+    const struct text_list *list = &settings->phoenix_presence;
+    char reason[512];
+    setup->trackers = calloc(list->count + 1, sizeof *setup->trackers);
+    if (!setup->trackers)
+        return HM_ENOMEM;
+    if (list->count && is_without(settings, "phoenix")) {
+        snprintf(why, capacity, "--phoenix-presence needs the service phoenix: drop --without phoenix");
+        return HM_EINVAL;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        int error = tracker_parse(list->items[i], &setup->trackers[i], reason, sizeof reason);
+        if (!error)
+            error = find_pubsub(setup, &setup->trackers[i], reason, sizeof reason);
+        if (error) {
+            snprintf(why, capacity, "--phoenix-presence: %s", reason);
+            return error;
+        }
+        setup->trackers[i].max_presences = (uint32_t)settings->presence_max;
+    }
     return HM_OK;
 }
 
@@ -59,7 +99,9 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
     if (!error)
         error = read_buses(setup, &settings->bus, why, capacity);
     if (!error)
-        error = read_phoenixes(setup, &settings->phoenix_pubsub, why, capacity);
+        error = read_phoenixes(setup, settings, why, capacity);
+    if (!error)
+        error = read_trackers(setup, settings, why, capacity);
     setup->config = (struct service_config){
         .chat_max_nick = settings->chat_max_nick,
         .chat_max_message = settings->chat_max_message,
@@ -77,7 +119,9 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
         .buses = setup->buses,
         .bus_count = setup->bus_count,
         .phoenixes = setup->phoenixes,
-        .phoenix_count = settings->phoenix_pubsub.count,
+        .phoenix_count = setup->phoenix_count,
+        .trackers = setup->trackers,
+        .tracker_count = settings->phoenix_presence.count,
         .without = (const char *const *)settings->without.items,
         .without_count = settings->without.count,
     };
@@ -89,6 +133,7 @@ void service_setup_free(struct service_setup *setup) {
         bus_fini(&setup->buses[i]);
     free(setup->buses);
     free(setup->phoenixes);
+    free(setup->trackers);
     pg_joins_free(&setup->pg_joins);
     global_names_free(&setup->global_names);
 }

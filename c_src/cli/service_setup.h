@@ -17,6 +17,8 @@ struct service_setup {
     struct global_name_list global_names;
     struct bus *buses;
     struct phoenix *phoenixes;
+    size_t phoenix_count;
+    struct tracker *trackers;
     size_t bus_count;
 };
 

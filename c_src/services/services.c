@@ -10,7 +10,8 @@
     entry("global_names", global_names_start)     \
     entry("pubsub", pubsub_start)                 \
     entry("bus", bus_start)                       \
-    entry("phoenix", phoenix_start)
+    entry("phoenix", phoenix_start)               \
+    entry("phoenix_tracker", tracker_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

@@ -25,6 +25,7 @@ struct service_global_name {
 };
 struct bus;
 struct phoenix;
+struct tracker;
 
 /* A number of 0 means its default. Must live as long as the node: a service that ends is started again with it. */
 struct service_config {
@@ -45,6 +46,8 @@ struct service_config {
     size_t bus_count;
     struct phoenix *phoenixes;  /* phoenix.h */
     size_t phoenix_count;
+    struct tracker *trackers;   /* tracker.h; each over one of the phoenixes */
+    size_t tracker_count;
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -59,6 +62,7 @@ enum {
     PUBSUB_DEFAULT_MAX_TOPIC = 4096,
     PUBSUB_DEFAULT_KEPT = 1000,
     PUBSUB_KEPT_BYTES = 1024 * 1024,
+    PRESENCE_DEFAULT_MAX = 1000000,
 };
 
 /* Starts every service that is not in `without`. HM_EINVAL (a limit out of range, a name in `without` that is
@@ -76,6 +80,7 @@ int global_names_start(hm_node *node, const struct service_config *config);
 int pg_service_start(hm_node *node, const struct service_config *config);
 int pubsub_start(hm_node *node, const struct service_config *config);
 int phoenix_start(hm_node *node, const struct service_config *config);
+int tracker_start(hm_node *node, const struct service_config *config);
 int bus_start(hm_node *node, const struct service_config *config);
 
 #endif
