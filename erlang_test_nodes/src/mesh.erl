@@ -216,7 +216,7 @@ wait_connected(Mesh, Role, Node) ->
     N = node_of(Mesh, Role),
     ?ON(control(Mesh), target:wait(fun() -> lists:member(Node, erpc:call(N, erlang, nodes, [])) end)).
 
-%% Waits until none of them sees that node, which may not answer.
+%% Waits until none of them sees that node, which may not answer, and the control node does not either.
 lost(Mesh, Roles, Role) ->
     Gone = node_of(Mesh, Role),
     Nodes = [node_of(Mesh, R) || R <- Roles],
@@ -224,7 +224,7 @@ lost(Mesh, Roles, Role) ->
         {Seen, Synced} = seen_from(N),
         not lists:member(Gone, Seen ++ Synced)
     end) || N <- Nodes]),
-    ok.
+    ?ON(control(Mesh), given:not_connected(Gone)).
 
 %% As somebody who wants the mesh back: A dials B; then whoever is not connected dials, until all is well, or for a while.
 rejoin(Mesh, Roles, {A, B}) ->
