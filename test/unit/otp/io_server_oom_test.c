@@ -1,6 +1,7 @@
 /* Every allocation of a device's life fails once: the node goes on, and nothing leaks. */
 #include "otp_fixture.h"
 
+#include "otp/erpc.h"
 #include "otp/io_client.h"
 #include "otp/io_server.h"
 #include "support/alloc.h"
@@ -85,8 +86,37 @@ static void use_device(struct fixture *fixture, struct terminal *terminal) {
     fixture_run(fixture);
 }
 
-static void a_device_survives(void **state) {
-    (void)state;
+/* The node's own device, its log proxy, and functions that print. */
+static void use_node(struct fixture *fixture, struct terminal *terminal) {
+    static const char *const CALLS[] = {
+        "[ref, io, format, [\"~p~n\", [a]]]", "[ref, io, put_chars, [\"part\"]]",
+        "[ref, 'Elixir.IO', inspect, [[a, {b}]]]", "[ref, io, get_line, ['']]"};
+    char why[100];
+    (void)terminal;
+    for (size_t i = 0; i < sizeof CALLS / sizeof *CALLS; i++) {
+        hm_build *list = hm_build_new();
+        hm_pid pid;
+        const char *refusal;
+        if (!list || hm_term_parse(CALLS[i], HM_SYNTAX_ERLANG, list, why, sizeof why)) {
+            hm_build_free(list);
+            continue;
+        }
+        struct spawn_request request = {.from = fixture->probe.process->pid,
+                                        .module = ATOM_TERM("erpc"),
+                                        .function = ATOM_TERM("execute_call"),
+                                        .arity = 4,
+                                        .leader = hm_whereis(fixture->node, "user"),
+                                        .arguments = hm_build_term(list)};
+        erpc_on_spawn(fixture->node, &request, &pid, &refusal);
+        hm_build_free(list);
+        fixture_run(fixture);
+    }
+    hm_sendf(fixture->probe.process, hm_to_name("logger_proxy", NULL), "{log, error, ~c, [~c], #{}}", "x ~p",
+             "y");
+    fixture_run(fixture);
+}
+
+static void fail_each(void (*scenario)(struct fixture *fixture, struct terminal *terminal)) {
     for (long n = 0;; n++) {
         struct fixture fixture;
         struct terminal terminal = {0};
@@ -94,7 +124,7 @@ static void a_device_survives(void **state) {
         fixture.node->log.level = LOG_ERROR;
         assert_int_equal(process_spawn(fixture.node, &quiet_class, &fixture.probe.process), HM_OK);
         alloc_fail_at(n);
-        use_device(&fixture, &terminal);
+        scenario(&fixture, &terminal);
         bool failed = alloc_failed();
         alloc_fail_never();
         /* The node still serves. */
@@ -110,7 +140,20 @@ static void a_device_survives(void **state) {
     }
 }
 
+static void a_device_survives(void **state) {
+    (void)state;
+    fail_each(use_device);
+}
+
+static void what_the_node_prints_survives(void **state) {
+    (void)state;
+    fail_each(use_node);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_device_survives)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_survives),
+        cmocka_unit_test(what_the_node_prints_survives),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
