@@ -87,8 +87,12 @@ void help_general(FILE *out) {
           "Usage: hermod COMMAND [OPTIONS] [ARGUMENTS]\n\n"
           "Commands:\n",
           out);
+    int width = 0;
     for (size_t i = 0; commands[i]; i++)
-        fprintf(out, "  %-7s %-15s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+        if (width < (int)strlen(commands[i]->arguments))
+            width = (int)strlen(commands[i]->arguments);
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(out, "  %-8s %-*s  %s\n", commands[i]->name, width, commands[i]->arguments, commands[i]->summary);
     fputs("\nMore about one of them: hermod COMMAND --help\n\n"
           "Other:\n"
           "  --help             this text\n"

@@ -1,6 +1,6 @@
 /*
- * Four kinds of records, each found through an index: topics by (term, form), subscribers by pid, subscriptions by
- * (topic, subscriber), edges of the trie by (parent, segment). A subscription knows its place in the topic's array, and the
+ * Three kinds of records, each found through an index: topics by (term, form), subscribers by pid, subscriptions by
+ * (topic, subscriber). A subscription knows its place in the topic's array, and the
  * last of the array moves into the place of one that ends; so every change is O(1), however large the topic.
  */
 #include "services/topics.h"
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/patterns.h"
 #include "services/records.h"
 
 struct key {
@@ -19,7 +20,7 @@ struct topic {
     struct key *key;
     void *members; /* capacity pids, then the numbers of their subscriptions */
     uint32_t count, capacity;
-    uint32_t edge; /* of a pattern: where it stands in the trie */
+    uint32_t end; /* of a pattern: where it stands in the trie */
     enum topic_form form;
 };
 
@@ -30,20 +31,13 @@ struct subscription {
     uint32_t options;
 };
 
-/* One segment of a pattern, below another. All but the first begin with their separator. */
-struct edge {
-    struct key *text;
-    uint32_t parent; /* 0: the root */
-    uint32_t children;
-    uint32_t topic[TOPIC_FORMS]; /* patterns that end here */
-};
-
 struct topics {
     struct topics_limits limits;
     const struct topics_events *events;
     void *arg;
-    struct records topics, subscribers, subscriptions, edges;
-    struct record_index by_term, by_pid, by_pair, by_segment;
+    struct records topics, subscribers, subscriptions;
+    struct record_index by_term, by_pid, by_pair;
+    struct patterns trie;
     uint32_t patterns;
 };
 
@@ -57,7 +51,7 @@ struct topics *topics_new(const struct topics_limits *limits, const struct topic
     records_init(&topics->topics, sizeof(struct topic));
     records_init(&topics->subscribers, sizeof(struct subscriber));
     records_init(&topics->subscriptions, sizeof(struct subscription));
-    records_init(&topics->edges, sizeof(struct edge));
+    patterns_init(&topics->trie);
     return topics;
 }
 
@@ -73,10 +67,6 @@ static struct subscription *subscription_at(const struct topics *topics, uint32_
     return records_at(&topics->subscriptions, number);
 }
 
-static struct edge *edge_at(const struct topics *topics, uint32_t number) {
-    return records_at(&topics->edges, number);
-}
-
 void topics_free(struct topics *topics) {
     if (!topics)
         return;
@@ -86,17 +76,13 @@ void topics_free(struct topics *topics) {
             free(topic->key);
             free(topic->members);
         }
-    for (uint32_t i = 0; i < topics->by_segment.capacity; i++)
-        if (topics->by_segment.slots[i].number)
-            free(edge_at(topics, topics->by_segment.slots[i].number)->text);
     record_index_fini(&topics->by_term);
     record_index_fini(&topics->by_pid);
     record_index_fini(&topics->by_pair);
-    record_index_fini(&topics->by_segment);
     records_fini(&topics->topics);
     records_fini(&topics->subscribers);
     records_fini(&topics->subscriptions);
-    records_fini(&topics->edges);
+    patterns_fini(&topics->trie);
     free(topics);
 }
 
@@ -115,13 +101,6 @@ static uint32_t hash_pid(hm_pid pid) {
 
 static uint32_t hash_pair(uint32_t topic, uint32_t subscriber) {
     return fold((uint64_t)topic << 32 | subscriber);
-}
-
-static uint32_t hash_segment(uint32_t parent, const unsigned char *text, size_t size) {
-    uint64_t hash = 0xCBF29CE484222325u ^ parent;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ text[i]) * 0x100000001B3u;
-    return fold(hash);
 }
 
 static struct key *new_key(const void *bytes, size_t size) {
@@ -144,9 +123,7 @@ struct question {
     hm_term term;
     enum topic_form form;
     hm_pid pid;
-    uint32_t first, second; /* topic and subscriber, or the parent of a segment */
-    const unsigned char *text;
-    size_t size;
+    uint32_t first, second; /* topic and subscriber */
 };
 
 static bool is_topic(void *arg, uint32_t number) {
@@ -164,13 +141,6 @@ static bool is_pair(void *arg, uint32_t number) {
     const struct question *question = arg;
     const struct subscription *subscription = subscription_at(question->topics, number);
     return subscription->topic == question->first && subscription->subscriber == question->second;
-}
-
-static bool is_segment(void *arg, uint32_t number) {
-    const struct question *question = arg;
-    const struct edge *edge = edge_at(question->topics, number);
-    return edge->parent == question->first && edge->text->size == question->size &&
-           memcmp(edge->text->bytes, question->text, question->size) == 0;
 }
 
 /* Both forms of a topic have one hash, so that a publication hashes once. */
@@ -191,137 +161,13 @@ static uint32_t find_pair(const struct topics *topics, uint32_t topic, uint32_t 
                : 0;
 }
 
-static uint32_t find_edge(const struct topics *topics, uint32_t parent, const unsigned char *text,
-                          size_t size) {
-    struct question question = {.topics = topics, .first = parent, .text = text, .size = size};
-    return record_index_find(&topics->by_segment, hash_segment(parent, text, size), is_segment, &question);
-}
-
-/* ---- segments ---- */
-
-struct segments {
-    struct {
-        const unsigned char *at; /* with its separator, except the first */
-        size_t size;
-    } part[TOPIC_SEGMENTS];
-    unsigned count;
-    bool whole; /* false: there are more */
-};
-
-static bool is_separator(unsigned char byte) {
-    return byte == ':' || byte == '.';
-}
-
-static void cut_segments(const unsigned char *bytes, size_t size, struct segments *segments) {
-    size_t from = 0;
-    segments->count = 0;
-    segments->whole = true;
-    for (size_t i = 0; i <= size; i++) {
-        if (i < size && (!is_separator(bytes[i])))
-            continue;
-        if (segments->count == TOPIC_SEGMENTS) {
-            segments->whole = false;
-            return;
-        }
-        segments->part[segments->count].at = bytes + from;
-        segments->part[segments->count++].size = i - from;
-        from = i;
-    }
-}
-
-/* What stands in a segment, when that is one character; else 0. */
-static unsigned char wildcard_of(const struct segments *segments, unsigned i) {
-    size_t skip = i > 0;
-    return segments->part[i].size == skip + 1 && (segments->part[i].at[skip] == '*' || segments->part[i].at[skip] == '>')
-               ? segments->part[i].at[skip]
-               : 0;
-}
-
-/* true: term is a pattern, or an error says why it cannot be one. */
-static bool read_pattern(hm_term term, struct segments *segments, int *error) {
-    const void *bytes;
-    size_t size;
-    bool pattern = false;
-    *error = 0;
-    if (!hm_get_binary(term, &bytes, &size))
-        return false;
-    cut_segments(bytes, size, segments);
-    for (unsigned i = 0; i < segments->count; i++) {
-        unsigned char wildcard = wildcard_of(segments, i);
-        pattern |= wildcard != 0;
-        if (wildcard == '>' && (i + 1 < segments->count || !segments->whole))
-            *error = HM_EINVAL;
-    }
-    if (pattern && !segments->whole && !*error)
-        *error = HM_ELIMIT;
-    return pattern;
-}
-
-/* ---- the trie of patterns ---- */
-
-static bool has_topics(const struct edge *edge) {
-    for (int form = 0; form < TOPIC_FORMS; form++)
-        if (edge->topic[form])
-            return true;
-    return false;
-}
-
-static void trim_edges(struct topics *topics, uint32_t number) {
-    while (number) {
-        struct edge *edge = edge_at(topics, number);
-        if (edge->children || has_topics(edge))
-            return;
-        uint32_t parent = edge->parent;
-        record_index_remove(&topics->by_segment, hash_segment(parent, edge->text->bytes, edge->text->size),
-                            number);
-        free(edge->text);
-        records_remove(&topics->edges, number);
-        if (parent)
-            edge_at(topics, parent)->children--;
-        number = parent;
-    }
-}
-
-static uint32_t add_edge(struct topics *topics, uint32_t parent, const unsigned char *text, size_t size) {
-    uint32_t number = records_add(&topics->edges);
-    if (!number)
-        return 0;
-    struct edge *edge = edge_at(topics, number);
-    edge->parent = parent;
-    edge->text = new_key(text, size);
-    if (!edge->text || record_index_put(&topics->by_segment, hash_segment(parent, text, size), number)) {
-        free(edge->text);
-        records_remove(&topics->edges, number);
-        return 0;
-    }
-    if (parent)
-        edge_at(topics, parent)->children++;
-    return number;
-}
-
-/* The edge at the end of the pattern. 0 without memory. */
-static uint32_t make_path(struct topics *topics, const struct segments *segments) {
-    uint32_t at = 0;
-    for (unsigned i = 0; i < segments->count; i++) {
-        uint32_t next = find_edge(topics, at, segments->part[i].at, segments->part[i].size);
-        if (!next)
-            next = add_edge(topics, at, segments->part[i].at, segments->part[i].size);
-        if (!next) {
-            trim_edges(topics, at);
-            return 0;
-        }
-        at = next;
-    }
-    return at;
-}
-
 /* ---- topics ---- */
 
 static void remove_topic(struct topics *topics, uint32_t number, uint32_t hash) {
     struct topic *topic = topic_at(topics, number);
-    if (topic->edge) {
-        edge_at(topics, topic->edge)->topic[topic->form] = 0;
-        trim_edges(topics, topic->edge);
+    if (topic->end) {
+        patterns_at(&topics->trie, topic->end)[topic->form] = 0;
+        patterns_trim(&topics->trie, topic->end);
         topics->patterns--;
     }
     record_index_remove(&topics->by_term, hash, number);
@@ -333,8 +179,8 @@ static void remove_topic(struct topics *topics, uint32_t number, uint32_t hash) 
 static int add_topic(struct topics *topics, hm_term term, uint32_t hash, enum topic_form form,
                      uint32_t *number) {
     struct segments segments;
-    int error;
-    bool pattern = read_pattern(term, &segments, &error);
+    int error = 0;
+    bool pattern = segments_read(&segments, term) && segments_are_pattern(&segments, &error);
     if (error)
         return error;
     if (topics->topics.live >= topics->limits.topics)
@@ -345,14 +191,14 @@ static int add_topic(struct topics *topics, hm_term term, uint32_t hash, enum to
     struct topic *topic = topic_at(topics, made);
     topic->form = form;
     topic->key = new_key(term.bytes, term.size);
-    if (!topic->key || (pattern && !(topic->edge = make_path(topics, &segments))))
+    if (!topic->key || (pattern && !(topic->end = patterns_add(&topics->trie, &segments))))
         goto fail;
     if (record_index_put(&topics->by_term, hash, made)) {
-        trim_edges(topics, topic->edge);
+        patterns_trim(&topics->trie, topic->end);
         goto fail;
     }
     if (pattern) {
-        edge_at(topics, topic->edge)->topic[form] = made;
+        patterns_at(&topics->trie, topic->end)[form] = made;
         topics->patterns++;
     }
     *number = made;
@@ -600,7 +446,7 @@ static void emit(const struct matching *matching, uint32_t number) {
     const struct topic *topic = topic_at(matching->topics, number);
     struct topic_match match = {
         .topic = key_term(topic),
-        .pattern = topic->edge != 0,
+        .pattern = topic->end != 0,
         .form = topic->form,
         .pids = pids_of(topic),
         .numbers = numbers_of(topic),
@@ -609,67 +455,26 @@ static void emit(const struct matching *matching, uint32_t number) {
     matching->each(matching->arg, &match);
 }
 
-static void emit_edge(const struct matching *matching, uint32_t edge) {
-    for (int form = 0; edge && form < TOPIC_FORMS; form++)
-        emit(matching, edge_at(matching->topics, edge)->topic[form]);
+static void emit_ends(void *arg, const uint32_t numbers[PATTERN_ENDS]) {
+    for (int form = 0; form < TOPIC_FORMS; form++)
+        emit(arg, numbers[form]);
 }
 
-/* The edge for * or > below parent. */
-static uint32_t find_wildcard(const struct matching *matching, uint32_t parent, const struct segments *segments,
-                              unsigned i, unsigned char wildcard) {
-    unsigned char text[2] = {segments->part[i].at[0], wildcard};
-    return i > 0 ? find_edge(matching->topics, parent, text, 2)
-                 : find_edge(matching->topics, parent, &wildcard, 1);
-}
-
-/* At each segment there are at most two ways on, so the ways that wait are at most one for each segment above. */
-static void walk_patterns(const struct matching *matching, const struct segments *segments) {
-    struct {
-        uint32_t edge;
-        unsigned depth;
-    } waiting[TOPIC_SEGMENTS + 1];
-    unsigned count = 1;
-    waiting[0].edge = 0;
-    waiting[0].depth = 0;
-    while (count > 0) {
-        uint32_t edge = waiting[--count].edge;
-        unsigned depth = waiting[count].depth;
-        if (depth == segments->count) {
-            if (segments->whole)
-                emit_edge(matching, edge);
-            continue;
-        }
-        if (edge && !edge_at(matching->topics, edge)->children)
-            continue;
-        emit_edge(matching, find_wildcard(matching, edge, segments, depth, '>'));
-        uint32_t ways[2] = {find_wildcard(matching, edge, segments, depth, '*'), 0};
-        if (!wildcard_of(segments, depth))
-            ways[1] = find_edge(matching->topics, edge, segments->part[depth].at, segments->part[depth].size);
-        for (int way = 0; way < 2; way++)
-            if (ways[way]) {
-                waiting[count].edge = ways[way];
-                waiting[count++].depth = depth + 1;
-            }
-    }
-}
+_Static_assert((int)TOPIC_FORMS == (int)PATTERN_ENDS, "each form of a pattern has a place at its end");
 
 void topics_match(struct topics *topics, hm_term term, void (*each)(void *arg, const struct topic_match *match),
                   void *arg) {
     struct matching matching = {topics, each, arg};
     uint32_t hash = fold(hm_term_hash(term));
     struct segments segments;
-    const void *bytes;
-    size_t size;
     for (int form = 0; form < TOPIC_FORMS; form++) {
         uint32_t number = find_topic(topics, hash, term, form);
         /* A message for "a.*" itself is found through the trie, as every other that this pattern matches. */
-        if (number && !topic_at(topics, number)->edge)
+        if (number && !topic_at(topics, number)->end)
             emit(&matching, number);
     }
-    if (!topics->patterns || !hm_get_binary(term, &bytes, &size))
-        return;
-    cut_segments(bytes, size, &segments);
-    walk_patterns(&matching, &segments);
+    if (topics->patterns && segments_read(&segments, term))
+        patterns_match(&topics->trie, &segments, emit_ends, &matching);
 }
 
 uint32_t topics_position(struct topics *topics, const struct topic_match *match, hm_pid pid) {
@@ -747,8 +552,7 @@ void topics_size(const struct topics *topics, struct topics_size *size) {
         .subscribers = topics->subscribers.live,
         .bytes = sizeof *topics + members + records_bytes(&topics->topics) +
                  records_bytes(&topics->subscribers) + records_bytes(&topics->subscriptions) +
-                 records_bytes(&topics->edges) + record_index_bytes(&topics->by_term) +
-                 record_index_bytes(&topics->by_pid) + record_index_bytes(&topics->by_pair) +
-                 record_index_bytes(&topics->by_segment),
+                 patterns_bytes(&topics->trie) + record_index_bytes(&topics->by_term) +
+                 record_index_bytes(&topics->by_pid) + record_index_bytes(&topics->by_pair),
     };
 }

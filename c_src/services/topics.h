@@ -23,7 +23,7 @@ enum topic_form {
     TOPIC_TAGGED, /* {Topic, Message} */
     TOPIC_ROUTED, /* {'$pubsub', Given, Topic, Message}, Given being what was subscribed to: hm_pubsub_subscribe */
 };
-enum { TOPIC_FORMS = 3, TOPIC_SEGMENTS = 64 };
+enum { TOPIC_FORMS = 3 };
 
 /* Who has at least one subscription. Its address stays until it has none. */
 struct subscriber {

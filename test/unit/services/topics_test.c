@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "services/patterns.h"
 #include "services/topics.h"
 
 static const struct topics_limits ROOMY = {1000000, 10000000};
@@ -148,10 +149,10 @@ static void patterns_match_by_segments(void **state) {
 static void a_pattern_ends_with_the_rest(void **state) {
     (void)state;
     struct topics *topics = topics_new(&ROOMY, &NO_EVENTS, NULL);
-    char many[4 * TOPIC_SEGMENTS] = "*";
+    char many[4 * PATTERN_SEGMENTS] = "*";
     assert_int_equal(add(topics, "a.>.b", 1, TOPIC_PLAIN), HM_EINVAL);
     assert_int_equal(add(topics, ">.*", 1, TOPIC_PLAIN), HM_EINVAL);
-    for (int i = 1; i < TOPIC_SEGMENTS; i++)
+    for (int i = 1; i < PATTERN_SEGMENTS; i++)
         strcat(many, ".x");
     assert_int_equal(add(topics, many, 1, TOPIC_PLAIN), 0);
     strcat(many, ".x");
