@@ -92,7 +92,7 @@ void help_general(FILE *out) {
         if (width < (int)strlen(commands[i]->arguments))
             width = (int)strlen(commands[i]->arguments);
     for (size_t i = 0; commands[i]; i++)
-        fprintf(out, "  %-8s %-*s  %s\n", commands[i]->name, width, commands[i]->arguments, commands[i]->summary);
+        fprintf(out, "  %-8s %-*s %s\n", commands[i]->name, width, commands[i]->arguments, commands[i]->summary);
     fputs("\nMore about one of them: hermod COMMAND --help\n\n"
           "Other:\n"
           "  --help             this text\n"
