@@ -87,12 +87,13 @@ void help_general(FILE *out) {
           "Usage: hermod COMMAND [OPTIONS] [ARGUMENTS]\n\n"
           "Commands:\n",
           out);
-    int width = 0;
-    for (size_t i = 0; commands[i]; i++)
-        if (width < (int)strlen(commands[i]->arguments))
-            width = (int)strlen(commands[i]->arguments);
-    for (size_t i = 0; commands[i]; i++)
-        fprintf(out, "  %-8s %-*s %s\n", commands[i]->name, width, commands[i]->arguments, commands[i]->summary);
+    enum { WIDTH = 15 }; /* longer arguments have their line for themselves */
+    for (size_t i = 0; commands[i]; i++) {
+        fprintf(out, "  %-8s %-*s", commands[i]->name, WIDTH, commands[i]->arguments);
+        if (strlen(commands[i]->arguments) > WIDTH)
+            fprintf(out, "\n%*s", WIDTH + 11, "");
+        fprintf(out, " %s\n", commands[i]->summary);
+    }
     fputs("\nMore about one of them: hermod COMMAND --help\n\n"
           "Other:\n"
           "  --help             this text\n"
