@@ -91,8 +91,9 @@ static int check_operands(const struct command *command, int count, char *why, s
     if (command->most == 0)
         return complain(HM_EINVAL, why, capacity, "%s takes options only", command->name);
     return complain(HM_EINVAL, why, capacity, "%s takes %s: %s", command->name,
-                    command->least == command->most ? command->most == 1 ? "one argument" : "these arguments"
-                                                    : "at most one argument",
+                    command->most > 1                 ? "these arguments"
+                    : command->least == command->most ? "one argument"
+                                                      : "at most one argument",
                     command->arguments);
 }
 

@@ -1,7 +1,7 @@
 /*
  * cli/remote: what rpc and spawn have in common: a function on another node that prints on this terminal.
  *
- * Reads NODE MODULE FUN [ARGS], connects, opens the terminal as a group leader, and calls `start`. With
+ * Reads NODE M F [ARGS], connects, opens the terminal as a group leader, and calls `start`. With
  * --json standard output is for the answer alone, and what the function prints goes to standard error.
  */
 #ifndef HM_CLI_REMOTE_H

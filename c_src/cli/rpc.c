@@ -49,17 +49,18 @@ static const struct example examples[] = {
 const struct command command_rpc = {
     .name = "rpc",
     .bit = IN_RPC,
-    .arguments = "NODE MODULE FUN [ARGS]",
+    .arguments = "NODE M F [ARGS]",
     .least = 3,
     .most = 4,
     .summary = "call a function on a node and print its value",
     .about =
-        "Calls MODULE:FUN on NODE, as rpc:call and :erpc.call do, with a list of ARGS, [] when there are "
+        "Calls the function F of the module M on NODE, as rpc:call and :erpc.call do, with a list of ARGS, "
+        "[] when there are "
         "none, and prints what it returns. This terminal is the group leader of the process that runs it: "
         "what it "
         "prints appears here, what it reads is read here, line by line, and what it logs appears on standard "
         "error.\n\n"
-        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
+        "M with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
         "answer. "
         "When the function raises an error, exits or throws, that is printed on standard error, and the exit "
         "status "

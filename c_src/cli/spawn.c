@@ -124,18 +124,19 @@ static const struct example examples[] = {
 const struct command command_spawn = {
     .name = "spawn",
     .bit = IN_SPAWN,
-    .arguments = "NODE MODULE FUN [ARGS]",
+    .arguments = "NODE M F [ARGS]",
     .least = 3,
     .most = 4,
     .summary = "run a process on a node, on this terminal",
     .about =
-        "Spawns a process on NODE that runs MODULE:FUN with a list of ARGS, waits until it ends, and prints "
+        "Spawns a process on NODE that runs the function F of the module M with a list of ARGS, waits until "
+        "it ends, and prints "
         "its exit reason. This terminal is its group leader: what it and the processes below it print "
         "appears here, "
         "and what they read is read here, line by line. It is linked to this command and ends with it, "
         "Ctrl-C "
         "included, unless it traps exits.\n\n"
-        "A MODULE with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
+        "M with a capital letter, or written :module, is Elixir's, and so are the arguments and the "
         "reason. "
         "When the reason is not normal, it is told on standard error, and the exit status is 7; with --json "
         "it is an "

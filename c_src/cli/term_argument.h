@@ -23,7 +23,7 @@ int topic_argument_read(hm_build *build, const char *text, const struct settings
  * HM_ENAME with why. */
 int name_argument_read(char *name, size_t capacity, const char *text, char *why, size_t why_capacity);
 
-/* MODULE FUN [ARGS]: what to call. */
+/* M F [ARGS]: what to call. */
 struct call_argument {
     char module[HM_ATOM_BYTES], function[HM_ATOM_BYTES];
     hm_build *arguments; /* the caller's, empty before */
