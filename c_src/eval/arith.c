@@ -189,8 +189,8 @@ char *arith_text(value v, unsigned base) {
     char *text = NULL;
     if (mp_init(&a) != MP_OKAY)
         return NULL;
-    if (load(&a, v) == MP_OKAY && mp_radix_size(&a, (int)base, &size) == MP_OKAY && (text = malloc((size_t)size)) &&
-        mp_to_radix(&a, text, (size_t)size, NULL, (int)base) != MP_OKAY) {
+    if (load(&a, v) == MP_OKAY && mp_radix_size(&a, (int)base, &size) == MP_OKAY &&
+        (text = malloc((size_t)size)) && mp_to_radix(&a, text, (size_t)size, NULL, (int)base) != MP_OKAY) {
         free(text);
         text = NULL;
     }

@@ -1,7 +1,9 @@
 /*
- * eval/arith: arithmetic as the BEAM's: integers of any size up to ARITH_BYTES, floats that are always finite.
+ * eval/arith: arithmetic as the BEAM's: integers of any size up to ARITH_BYTES, floats that are always
+ * finite.
  *
- * Large integers are libtommath's. Results go to *result; otherwise the error that the BEAM would raise. One thread.
+ * Large integers are libtommath's. Results go to *result; otherwise the error that the BEAM would raise. One
+ * thread.
  */
 #ifndef HM_EVAL_ARITH_H
 #define HM_EVAL_ARITH_H

@@ -1,13 +1,15 @@
 /*
- * eval/bif: the built-in functions, one table for each file. A function looks at its arguments, which may be anything, and
- * never recurses into the machine: what calls a fun, waits or takes many steps is written in Erlang (library/). One thread.
+ * eval/bif: the built-in functions, one table for each file. A function looks at its arguments, which may be
+ * anything, and never recurses into the machine: what calls a fun, waits or takes many steps is written in
+ * Erlang (library/). One thread.
  */
 #ifndef HM_EVAL_BIF_H
 #define HM_EVAL_BIF_H
 
 #include "eval/machine.h"
 
-extern const struct bif_row bif_operators[], bif_terms[], bif_lists[], bif_text[], bif_control[], bif_processes[];
+extern const struct bif_row bif_operators[], bif_terms[], bif_lists[], bif_text[], bif_control[],
+    bif_processes[];
 /* All of them; NULL at the end. */
 extern const struct bif_row *const bif_tables[];
 
@@ -25,7 +27,8 @@ static inline enum bif_outcome bif_error(value *result, value reason) {
 }
 #define BADARG bif_error(result, A(badarg))
 
-/* Chardata (iodata when bytes): a binary, or a list of characters (bytes) and chardata, appended as UTF-8 (bytes). false: it is none. */
+/* Chardata (iodata when bytes): a binary, or a list of characters (bytes) and chardata, appended as UTF-8
+ * (bytes). false: it is none. */
 bool bif_chardata(struct machine *m, struct writer *out, value v, bool bytes);
 value bif_writer_binary(struct machine *m, struct writer *out);
 

@@ -3,10 +3,12 @@
 #include "eval/map.h"
 #include "eval/order.h"
 
-const struct bif_row *const bif_tables[] = {bif_operators, bif_terms, bif_lists, bif_text, bif_control, bif_processes, NULL};
+const struct bif_row *const bif_tables[] = {bif_operators, bif_terms,     bif_lists, bif_text,
+                                            bif_control,   bif_processes, NULL};
 
 /* Not called from here: arguments may hold another apply, and so on. */
-static enum bif_outcome enter(struct machine *m, value module, value function, value arguments, value *result) {
+static enum bif_outcome enter(struct machine *m, value module, value function, value arguments,
+                              value *result) {
     long arity = value_list_length(arguments);
     if (arity < 0 || arity > CALL_ARGUMENTS)
         return bif_error(result, arity < 0 ? A(badarg) : A(system_limit));
@@ -69,14 +71,17 @@ BIF(raise_3) {
 /* error/1 as if this function had raised it: for the library. */
 BIF(fail_as) {
     (void)result;
-    unwind_raise_with(m, A(error), a[0], heap_cons(&m->heap, heap_tuple_of(&m->heap, a[1], a[2], a[3], VALUE_NIL), unwind_stack(m, VALUE_NONE)));
+    unwind_raise_with(m, A(error), a[0],
+                      heap_cons(&m->heap, heap_tuple_of(&m->heap, a[1], a[2], a[3], VALUE_NIL),
+                                unwind_stack(m, VALUE_NONE)));
     return BIF_ENTERED;
 }
 BIF(function_exported) {
     if (!value_is_atom(a[0]) || !value_is_atom(a[1]) || !value_is_small(a[2]))
         return BADARG;
-    return bif_value(result, value_of_bool(value_small(a[2]) >= 0 &&
-                                           library_find(m->library, a[0], a[1], (size_t)value_small(a[2])) != NULL));
+    return bif_value(result,
+                     value_of_bool(value_small(a[2]) >= 0 &&
+                                   library_find(m->library, a[0], a[1], (size_t)value_small(a[2])) != NULL));
 }
 /* Erlang's ensure_loaded, for Code.ensure_loaded? */
 BIF(has_module) {

@@ -11,9 +11,9 @@ static enum bif_outcome outcome(enum arith_error error, value *result) {
     return error ? bif_error(result, ATOM_OF(REASONS[error])) : BIF_VALUE;
 }
 
-#define ARITHMETIC(name, op) \
-    BIF(name) { \
-        return outcome(arith_binary(&m->heap, op, a[0], a[1], result), result); \
+#define ARITHMETIC(name, op)                                                                                 \
+    BIF(name) {                                                                                              \
+        return outcome(arith_binary(&m->heap, op, a[0], a[1], result), result);                              \
     }
 ARITHMETIC(plus, ATOM_plus)
 ARITHMETIC(minus, ATOM_minus)
@@ -51,9 +51,9 @@ BIF(bnot) {
     return outcome(arith_unary(&m->heap, ATOM_bnot, a[0], result), result);
 }
 
-#define COMPARISON(name, expression) \
-    BIF(name) { \
-        return bif_value(result, value_of_bool(expression)); \
+#define COMPARISON(name, expression)                                                                         \
+    BIF(name) {                                                                                              \
+        return bif_value(result, value_of_bool(expression));                                                 \
     }
 COMPARISON(eq, order_compare(&m->heap, a[0], a[1]) == 0)
 COMPARISON(ne, order_compare(&m->heap, a[0], a[1]) != 0)
@@ -74,9 +74,9 @@ BIF(min) {
 static bool is_boolean(value v) {
     return v == A(true) || v == A(false);
 }
-#define BOOLEAN(name, expression) \
-    BIF(name) { \
-        UNUSED_MACHINE; \
+#define BOOLEAN(name, expression)                                                                            \
+    BIF(name) {                                                                                              \
+        UNUSED_MACHINE;                                                                                      \
         return is_boolean(a[0]) && is_boolean(a[1]) ? bif_value(result, value_of_bool(expression)) : BADARG; \
     }
 BOOLEAN(and, a[0] == A(true) && a[1] == A(true))
@@ -89,10 +89,10 @@ BIF(not ) {
 
 /* ---- types ---- */
 
-#define TEST(name, expression) \
-    BIF(name) { \
-        UNUSED_MACHINE; \
-        return bif_value(result, value_of_bool(expression)); \
+#define TEST(name, expression)                                                                               \
+    BIF(name) {                                                                                              \
+        UNUSED_MACHINE;                                                                                      \
+        return bif_value(result, value_of_bool(expression));                                                 \
     }
 TEST(is_atom, value_is_atom(a[0]))
 TEST(is_binary, value_is_binary(a[0]))
@@ -143,7 +143,8 @@ BIF(is_record_3) {
 BIF(absolute) {
     if (!value_is_number(a[0]))
         return BADARG;
-    bool below = value_is_float(a[0]) ? signbit(value_float(a[0])) : order_compare(&m->heap, a[0], value_of_small(0)) < 0;
+    bool below = value_is_float(a[0]) ? signbit(value_float(a[0]))
+                                      : order_compare(&m->heap, a[0], value_of_small(0)) < 0;
     return below ? negative(m, a, result) : bif_value(result, a[0]);
 }
 BIF(to_float) {
@@ -153,7 +154,8 @@ BIF(to_float) {
 static enum bif_outcome whole(struct machine *m, value v, double (*function)(double), value *result) {
     if (value_is_integer(v))
         return bif_value(result, v);
-    return value_is_float(v) ? outcome(arith_of_float(&m->heap, function(value_float(v)), result), result) : BADARG;
+    return value_is_float(v) ? outcome(arith_of_float(&m->heap, function(value_float(v)), result), result)
+                             : BADARG;
 }
 BIF(round_of) {
     return whole(m, a[0], round, result);
@@ -175,9 +177,9 @@ static enum bif_outcome real(struct machine *m, value v, double (*function)(doub
     d = function(d);
     return isfinite(d) ? bif_value(result, heap_float(&m->heap, d)) : bif_error(result, A(badarith));
 }
-#define REAL(name, function) \
-    BIF(name) { \
-        return real(m, a[0], function, result); \
+#define REAL(name, function)                                                                                 \
+    BIF(name) {                                                                                              \
+        return real(m, a[0], function, result);                                                              \
     }
 REAL(math_sqrt, sqrt)
 REAL(math_sin, sin)
@@ -192,7 +194,8 @@ REAL(math_log2, log2)
 REAL(math_log10, log10)
 REAL(math_floor, floor)
 REAL(math_ceil, ceil)
-static enum bif_outcome real2(struct machine *m, const value *a, double (*function)(double, double), value *result) {
+static enum bif_outcome real2(struct machine *m, const value *a, double (*function)(double, double),
+                              value *result) {
     double x, y;
     if (!arith_to_float(a[0], &x) || !arith_to_float(a[1], &y) || !isfinite(x = function(x, y)))
         return bif_error(result, A(badarith));
@@ -212,23 +215,76 @@ BIF(math_pi) {
     return bif_value(result, heap_float(&m->heap, M_PI));
 }
 
-#define E(name, arity, run) {"erlang", name, arity, true, run}
-#define M(name, arity, run) {"math", name, arity, false, run}
-const struct bif_row bif_operators[] = {
-    E("+", 2, plus), E("-", 2, minus), E("*", 2, times), E("/", 2, slash), E("div", 2, divide),
-    E("rem", 2, remainder_of), E("band", 2, band), E("bor", 2, bor), E("bxor", 2, bxor), E("bsl", 2, bsl),
-    E("bsr", 2, bsr), E("+", 1, positive), E("-", 1, negative), E("bnot", 1, bnot), E("==", 2, eq), E("/=", 2, ne),
-    E("<", 2, lt), E("=<", 2, le), E(">", 2, gt), E(">=", 2, ge), E("=:=", 2, eq_exact), E("=/=", 2, ne_exact),
-    E("and", 2, and), E("or", 2, or), E("xor", 2, xor), E("not", 1, not ), E("max", 2, max), E("min", 2, min),
-    E("is_atom", 1, is_atom), E("is_binary", 1, is_binary), E("is_bitstring", 1, is_bitstring),
-    E("is_boolean", 1, is_bool), E("is_float", 1, is_float), E("is_function", 1, is_function),
-    E("is_function", 2, is_function_2), E("is_integer", 1, is_integer), E("is_list", 1, is_list),
-    E("is_map", 1, is_map), E("is_number", 1, is_number), E("is_pid", 1, is_pid), E("is_port", 1, is_port),
-    E("is_reference", 1, is_reference), E("is_tuple", 1, is_tuple), E("is_record", 2, is_record_2),
-    E("is_record", 3, is_record_3), E("abs", 1, absolute), E("float", 1, to_float), E("round", 1, round_of),
-    E("trunc", 1, trunc_of), E("floor", 1, floor_of), E("ceil", 1, ceil_of),
-    M("sqrt", 1, math_sqrt), M("sin", 1, math_sin), M("cos", 1, math_cos), M("tan", 1, math_tan),
-    M("asin", 1, math_asin), M("acos", 1, math_acos), M("atan", 1, math_atan), M("exp", 1, math_exp),
-    M("log", 1, math_log), M("log2", 1, math_log2), M("log10", 1, math_log10), M("floor", 1, math_floor),
-    M("ceil", 1, math_ceil), M("pow", 2, math_pow), M("atan2", 2, math_atan2), M("fmod", 2, math_fmod),
-    M("pi", 0, math_pi), {0}};
+#define E(name, arity, run)                                                                                  \
+    { "erlang", name, arity, true, run }
+#define M(name, arity, run)                                                                                  \
+    { "math", name, arity, false, run }
+const struct bif_row bif_operators[] = {E("+", 2, plus),
+                                        E("-", 2, minus),
+                                        E("*", 2, times),
+                                        E("/", 2, slash),
+                                        E("div", 2, divide),
+                                        E("rem", 2, remainder_of),
+                                        E("band", 2, band),
+                                        E("bor", 2, bor),
+                                        E("bxor", 2, bxor),
+                                        E("bsl", 2, bsl),
+                                        E("bsr", 2, bsr),
+                                        E("+", 1, positive),
+                                        E("-", 1, negative),
+                                        E("bnot", 1, bnot),
+                                        E("==", 2, eq),
+                                        E("/=", 2, ne),
+                                        E("<", 2, lt),
+                                        E("=<", 2, le),
+                                        E(">", 2, gt),
+                                        E(">=", 2, ge),
+                                        E("=:=", 2, eq_exact),
+                                        E("=/=", 2, ne_exact),
+                                        E("and", 2, and),
+                                        E("or", 2, or),
+                                        E("xor", 2, xor),
+                                        E("not", 1, not ),
+                                        E("max", 2, max),
+                                        E("min", 2, min),
+                                        E("is_atom", 1, is_atom),
+                                        E("is_binary", 1, is_binary),
+                                        E("is_bitstring", 1, is_bitstring),
+                                        E("is_boolean", 1, is_bool),
+                                        E("is_float", 1, is_float),
+                                        E("is_function", 1, is_function),
+                                        E("is_function", 2, is_function_2),
+                                        E("is_integer", 1, is_integer),
+                                        E("is_list", 1, is_list),
+                                        E("is_map", 1, is_map),
+                                        E("is_number", 1, is_number),
+                                        E("is_pid", 1, is_pid),
+                                        E("is_port", 1, is_port),
+                                        E("is_reference", 1, is_reference),
+                                        E("is_tuple", 1, is_tuple),
+                                        E("is_record", 2, is_record_2),
+                                        E("is_record", 3, is_record_3),
+                                        E("abs", 1, absolute),
+                                        E("float", 1, to_float),
+                                        E("round", 1, round_of),
+                                        E("trunc", 1, trunc_of),
+                                        E("floor", 1, floor_of),
+                                        E("ceil", 1, ceil_of),
+                                        M("sqrt", 1, math_sqrt),
+                                        M("sin", 1, math_sin),
+                                        M("cos", 1, math_cos),
+                                        M("tan", 1, math_tan),
+                                        M("asin", 1, math_asin),
+                                        M("acos", 1, math_acos),
+                                        M("atan", 1, math_atan),
+                                        M("exp", 1, math_exp),
+                                        M("log", 1, math_log),
+                                        M("log2", 1, math_log2),
+                                        M("log10", 1, math_log10),
+                                        M("floor", 1, math_floor),
+                                        M("ceil", 1, math_ceil),
+                                        M("pow", 2, math_pow),
+                                        M("atan2", 2, math_atan2),
+                                        M("fmod", 2, math_fmod),
+                                        M("pi", 0, math_pi),
+                                        {0}};

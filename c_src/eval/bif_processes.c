@@ -1,4 +1,5 @@
-/* Processes: what evaluated code does as the process that it runs in. Without one (m->self is NULL) all of it is badarg. */
+/* Processes: what evaluated code does as the process that it runs in. Without one (m->self is NULL) all of it
+ * is badarg. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -15,7 +16,9 @@
 #include "node/timers.h"
 #include "otp/erpc.h"
 
-enum { TIMER_MARK = 0x7fffffff }; /* third word of the references of timers; those of node_make_ref count up */
+enum {
+    TIMER_MARK = 0x7fffffff
+}; /* third word of the references of timers; those of node_make_ref count up */
 
 static struct hm_node *node_of(const struct machine *m) {
     return m->self ? m->self->node : NULL;
@@ -102,7 +105,8 @@ static bool to_address(struct machine *m, value v, hm_address *address, struct r
         return true;
     if (!to_name(m, value_words(v)[1], &node))
         return false;
-    address->node = strchr(node.text, '@') ? names_intern(node_of(m)->names, node.text, strlen(node.text)) : NULL;
+    address->node =
+        strchr(node.text, '@') ? names_intern(node_of(m)->names, node.text, strlen(node.text)) : NULL;
     return address->node != NULL;
 }
 
@@ -337,9 +341,9 @@ static enum bif_outcome spawn(struct machine *m, value fun, value arguments, uns
         *result = heap_tuple_of(&m->heap, *result, of_ref(m, &ref));
     return BIF_VALUE;
 }
-#define SPAWN(name, how) \
-    BIF(name) { \
-        return spawn(m, a[0], a[1], how, result); \
+#define SPAWN(name, how)                                                                                     \
+    BIF(name) {                                                                                              \
+        return spawn(m, a[0], a[1], how, result);                                                            \
     }
 SPAWN(spawn_plain, 0)
 SPAWN(spawn_link, LINK)
@@ -347,7 +351,8 @@ SPAWN(spawn_monitor, MONITOR)
 
 /* ---- other nodes ---- */
 
-static enum bif_outcome ask_node(struct machine *m, const value *a, const struct remote_call *how, value *result) {
+static enum bif_outcome ask_node(struct machine *m, const value *a, const struct remote_call *how,
+                                 value *result) {
     int error = m->self ? evaluator_ask_node(m, a, how) : HM_EINVAL;
     return error == HM_OK ? BIF_ENTERED : error == HM_EINVAL ? BADARG : limit(result);
 }
@@ -385,8 +390,9 @@ static int64_t unit_ns(value unit) {
     case A(native): return 1;
     default: break;
     }
-    return value_is_small(unit) && value_small(unit) > 0 && value_small(unit) <= 1000000000 ? 1000000000 / value_small(unit)
-                                                                                           : 0;
+    return value_is_small(unit) && value_small(unit) > 0 && value_small(unit) <= 1000000000
+               ? 1000000000 / value_small(unit)
+               : 0;
 }
 static enum bif_outcome time_in(struct machine *m, clockid_t clock, value unit, value *result) {
     int64_t ns = unit_ns(unit), now = clock_ns(clock);
@@ -415,7 +421,8 @@ static value broken_down(struct machine *m, bool local) {
         gmtime_r(&now, &t);
     value date = heap_tuple_of(&m->heap, value_of_small(t.tm_year + 1900), value_of_small(t.tm_mon + 1),
                                value_of_small(t.tm_mday));
-    value clock = heap_tuple_of(&m->heap, value_of_small(t.tm_hour), value_of_small(t.tm_min), value_of_small(t.tm_sec));
+    value clock = heap_tuple_of(&m->heap, value_of_small(t.tm_hour), value_of_small(t.tm_min),
+                                value_of_small(t.tm_sec));
     return heap_tuple_of(&m->heap, date, clock);
 }
 BIF(local_clock) {
@@ -477,20 +484,53 @@ BIF(log_text) {
     return bif_value(result, A(ok));
 }
 
-#define E(name, arity, run) {"erlang", name, arity, false, run}
-#define X(name, arity, run) {"$eval", name, arity, false, run}
-const struct bif_row bif_processes[] = {
-    {"erlang", "self", 0, true, self}, {"erlang", "node", 0, true, node_0}, {"erlang", "node", 1, true, node_1},
-    E("group_leader", 0, group_leader), E("group_leader", 2, set_group_leader), E("!", 2, send_message), E("send", 2, send_message),
-    E("send", 3, send_3), E("monitor", 2, monitor), E("demonitor", 1, demonitor_1), E("demonitor", 2, demonitor_2),
-    E("link", 1, link_to), E("unlink", 1, unlink_from), E("exit", 2, exit_2), E("process_flag", 2, process_flag),
-    E("register", 2, register_2), E("unregister", 1, unregister_1), E("whereis", 1, whereis),
-    E("make_ref", 0, make_ref), E("alias", 0, alias_0), E("unalias", 1, unalias_1), E("cancel_timer", 1, cancel_timer),
-    E("cancel_timer", 2, cancel_timer), E("read_timer", 1, read_timer), E("monotonic_time", 0, monotonic_0),
-    E("monotonic_time", 1, monotonic_1), E("system_time", 0, system_time_0), E("system_time", 1, system_time_1),
-    E("localtime", 0, local_clock), E("universaltime", 0, universal_clock), E("unique_integer", 0, unique_integer),
-    E("unique_integer", 1, unique_integer), {"os", "system_time", 0, false, system_time_0},
-    {"os", "system_time", 1, false, system_time_1}, X("send_after", 2, send_after_self),
-    X("start_timer", 2, start_timer_self), X("spawn", 2, spawn_plain), X("spawn_link", 2, spawn_link),
-    X("spawn_monitor", 2, spawn_monitor), X("rpc", 5, rpc), X("spawn_at", 5, spawn_at), X("random_float", 0, random_float), X("pid_text", 1, pid_text),
-    X("ref_text", 1, ref_text), X("log", 1, log_text), {0}};
+#define E(name, arity, run)                                                                                  \
+    { "erlang", name, arity, false, run }
+#define X(name, arity, run)                                                                                  \
+    { "$eval", name, arity, false, run }
+const struct bif_row bif_processes[] = {{"erlang", "self", 0, true, self},
+                                        {"erlang", "node", 0, true, node_0},
+                                        {"erlang", "node", 1, true, node_1},
+                                        E("group_leader", 0, group_leader),
+                                        E("group_leader", 2, set_group_leader),
+                                        E("!", 2, send_message),
+                                        E("send", 2, send_message),
+                                        E("send", 3, send_3),
+                                        E("monitor", 2, monitor),
+                                        E("demonitor", 1, demonitor_1),
+                                        E("demonitor", 2, demonitor_2),
+                                        E("link", 1, link_to),
+                                        E("unlink", 1, unlink_from),
+                                        E("exit", 2, exit_2),
+                                        E("process_flag", 2, process_flag),
+                                        E("register", 2, register_2),
+                                        E("unregister", 1, unregister_1),
+                                        E("whereis", 1, whereis),
+                                        E("make_ref", 0, make_ref),
+                                        E("alias", 0, alias_0),
+                                        E("unalias", 1, unalias_1),
+                                        E("cancel_timer", 1, cancel_timer),
+                                        E("cancel_timer", 2, cancel_timer),
+                                        E("read_timer", 1, read_timer),
+                                        E("monotonic_time", 0, monotonic_0),
+                                        E("monotonic_time", 1, monotonic_1),
+                                        E("system_time", 0, system_time_0),
+                                        E("system_time", 1, system_time_1),
+                                        E("localtime", 0, local_clock),
+                                        E("universaltime", 0, universal_clock),
+                                        E("unique_integer", 0, unique_integer),
+                                        E("unique_integer", 1, unique_integer),
+                                        {"os", "system_time", 0, false, system_time_0},
+                                        {"os", "system_time", 1, false, system_time_1},
+                                        X("send_after", 2, send_after_self),
+                                        X("start_timer", 2, start_timer_self),
+                                        X("spawn", 2, spawn_plain),
+                                        X("spawn_link", 2, spawn_link),
+                                        X("spawn_monitor", 2, spawn_monitor),
+                                        X("rpc", 5, rpc),
+                                        X("spawn_at", 5, spawn_at),
+                                        X("random_float", 0, random_float),
+                                        X("pid_text", 1, pid_text),
+                                        X("ref_text", 1, ref_text),
+                                        X("log", 1, log_text),
+                                        {0}};

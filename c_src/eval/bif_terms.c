@@ -106,7 +106,8 @@ static enum bif_outcome badkey(struct machine *m, value key, value *result) {
     return bif_error(result, heap_tuple_of(&m->heap, A(badkey), key));
 }
 BIF(map_size) {
-    return value_is_map(a[0]) ? bif_value(result, value_of_small((int64_t)value_map_size(a[0]))) : badmap(m, a[0], result);
+    return value_is_map(a[0]) ? bif_value(result, value_of_small((int64_t)value_map_size(a[0])))
+                              : badmap(m, a[0], result);
 }
 BIF(map_get_bif) {
     if (!value_is_map(a[1]))
@@ -248,8 +249,8 @@ BIF(fun_info) {
     return bif_value(result, heap_tuple_of(&m->heap, a[1], v));
 }
 BIF(make_fun) {
-    value *object = value_is_atom(a[0]) && value_is_atom(a[1]) && value_is_small(a[2]) && value_small(a[2]) >= 0 &&
-                            value_small(a[2]) <= CALL_ARGUMENTS
+    value *object = value_is_atom(a[0]) && value_is_atom(a[1]) && value_is_small(a[2]) &&
+                            value_small(a[2]) >= 0 && value_small(a[2]) <= CALL_ARGUMENTS
                         ? heap_object(&m->heap, KIND_EXPORT, 3)
                         : NULL;
     if (!object)
@@ -276,21 +277,49 @@ BIF(erase_dictionary) {
     return BIF_VALUE;
 }
 BIF(whole_dictionary) {
-    return value_is_map(m->dictionary) ? map_to_list(m, &m->dictionary, result) : ((void)a, bif_value(result, VALUE_NIL));
+    return value_is_map(m->dictionary) ? map_to_list(m, &m->dictionary, result)
+                                       : ((void)a, bif_value(result, VALUE_NIL));
 }
 
-#define G(name, arity, run) {"erlang", name, arity, true, run}
-#define E(name, arity, run) {"erlang", name, arity, false, run}
-#define P(name, arity, run) {"maps", name, arity, false, run}
-const struct bif_row bif_terms[] = {
-    G("element", 2, element), E("setelement", 3, setelement), E("append_element", 2, append_element),
-    E("insert_element", 3, insert_element), E("delete_element", 2, delete_element), E("make_tuple", 2, make_tuple),
-    G("tuple_size", 1, tuple_size), E("tuple_to_list", 1, tuple_to_list), E("list_to_tuple", 1, list_to_tuple),
-    G("size", 1, size_of), G("map_size", 1, map_size), G("map_get", 2, map_get_bif), G("is_map_key", 2, is_map_key),
-    P("get", 2, map_get_bif), P("get", 3, map_get_default), P("find", 2, map_find), P("is_key", 2, is_map_key),
-    P("put", 3, map_put_bif), P("update", 3, map_update), P("remove", 2, map_remove_bif), P("keys", 1, map_keys),
-    P("values", 1, map_values), P("to_list", 1, map_to_list), P("new", 0, map_new), P("from_list", 1, map_from_list),
-    P("merge", 2, map_merge), P("size", 1, map_size), E("term_to_binary", 1, term_to_binary),
-    E("binary_to_term", 1, binary_to_term), E("fun_info", 2, fun_info), E("make_fun", 3, make_fun),
-    E("get", 1, get_dictionary), E("put", 2, put_dictionary), E("erase", 1, erase_dictionary),
-    E("get", 0, whole_dictionary), {0}};
+#define G(name, arity, run)                                                                                  \
+    { "erlang", name, arity, true, run }
+#define E(name, arity, run)                                                                                  \
+    { "erlang", name, arity, false, run }
+#define P(name, arity, run)                                                                                  \
+    { "maps", name, arity, false, run }
+const struct bif_row bif_terms[] = {G("element", 2, element),
+                                    E("setelement", 3, setelement),
+                                    E("append_element", 2, append_element),
+                                    E("insert_element", 3, insert_element),
+                                    E("delete_element", 2, delete_element),
+                                    E("make_tuple", 2, make_tuple),
+                                    G("tuple_size", 1, tuple_size),
+                                    E("tuple_to_list", 1, tuple_to_list),
+                                    E("list_to_tuple", 1, list_to_tuple),
+                                    G("size", 1, size_of),
+                                    G("map_size", 1, map_size),
+                                    G("map_get", 2, map_get_bif),
+                                    G("is_map_key", 2, is_map_key),
+                                    P("get", 2, map_get_bif),
+                                    P("get", 3, map_get_default),
+                                    P("find", 2, map_find),
+                                    P("is_key", 2, is_map_key),
+                                    P("put", 3, map_put_bif),
+                                    P("update", 3, map_update),
+                                    P("remove", 2, map_remove_bif),
+                                    P("keys", 1, map_keys),
+                                    P("values", 1, map_values),
+                                    P("to_list", 1, map_to_list),
+                                    P("new", 0, map_new),
+                                    P("from_list", 1, map_from_list),
+                                    P("merge", 2, map_merge),
+                                    P("size", 1, map_size),
+                                    E("term_to_binary", 1, term_to_binary),
+                                    E("binary_to_term", 1, binary_to_term),
+                                    E("fun_info", 2, fun_info),
+                                    E("make_fun", 3, make_fun),
+                                    E("get", 1, get_dictionary),
+                                    E("put", 2, put_dictionary),
+                                    E("erase", 1, erase_dictionary),
+                                    E("get", 0, whole_dictionary),
+                                    {0}};

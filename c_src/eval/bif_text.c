@@ -187,8 +187,8 @@ static enum bif_outcome to_integer(struct machine *m, value v, value base, value
     enum bif_outcome outcome = BADARG;
     uint8_t *digits;
     size_t size;
-    if (value_is_small(base) && value_small(base) >= 2 && value_small(base) <= 36 && bif_chardata(m, &out, v, true) &&
-        out.size) {
+    if (value_is_small(base) && value_small(base) >= 2 && value_small(base) <= 36 &&
+        bif_chardata(m, &out, v, true) && out.size) {
         const char *text = (const char *)out.at;
         size_t sign = text[0] == '-' || text[0] == '+';
         unsigned radix = (unsigned)value_small(base);
@@ -248,7 +248,8 @@ static bool float_text(double d, value options, char text[NUMBER_TEXT]) {
         text[number_print_float(d, false, text)] = 0;
         return true;
     }
-    int size = decimals < 0 ? snprintf(text, NUMBER_TEXT, "%.20e", d) : snprintf(text, NUMBER_TEXT, "%.*f", decimals, d);
+    int size = decimals < 0 ? snprintf(text, NUMBER_TEXT, "%.20e", d)
+                            : snprintf(text, NUMBER_TEXT, "%.*f", decimals, d);
     if (size >= NUMBER_TEXT)
         return false;
     dot_for_point(text);
@@ -323,7 +324,8 @@ BIF(iolist_size) {
 /* Chardata as a valid UTF-8 binary; false when it is none. */
 BIF(chardata_to_binary) {
     struct writer out = new_writer(m);
-    bool ok = bif_chardata(m, &out, a[0], false) && utf8_valid(out.at ? out.at : (const uint8_t *)"", out.size, NULL);
+    bool ok = bif_chardata(m, &out, a[0], false) &&
+              utf8_valid(out.at ? out.at : (const uint8_t *)"", out.size, NULL);
     if (ok)
         return bif_value(result, bif_writer_binary(m, &out));
     writer_fini(&out);
@@ -339,12 +341,14 @@ BIF(utf8_to_list) {
 BIF(is_valid_utf8) {
     struct bytes bytes;
     machine_charge(m, 1);
-    return bif_value(result, value_of_bool(value_binary(a[0], &bytes) && utf8_valid(bytes.at, bytes.size, NULL)));
+    return bif_value(result,
+                     value_of_bool(value_binary(a[0], &bytes) && utf8_valid(bytes.at, bytes.size, NULL)));
 }
 BIF(byte_size) {
     struct bits bits;
     UNUSED_MACHINE;
-    return value_bits(a[0], &bits) ? bif_value(result, value_of_small((int64_t)((bits.count + 7) / 8))) : BADARG;
+    return value_bits(a[0], &bits) ? bif_value(result, value_of_small((int64_t)((bits.count + 7) / 8)))
+                                   : BADARG;
 }
 BIF(bit_size) {
     struct bits bits;
@@ -407,8 +411,8 @@ BIF(binary_copy) {
 /* Where the pattern first stands at or behind byte From: its place, or -1. */
 BIF(find_bytes) {
     struct bytes text, pattern;
-    if (!value_binary(a[0], &text) || !value_binary(a[1], &pattern) || pattern.size == 0 || !value_is_small(a[2]) ||
-        value_small(a[2]) < 0)
+    if (!value_binary(a[0], &text) || !value_binary(a[1], &pattern) || pattern.size == 0 ||
+        !value_is_small(a[2]) || value_small(a[2]) < 0)
         return BADARG;
     size_t from = (size_t)value_small(a[2]);
     const uint8_t *found =
@@ -461,10 +465,12 @@ BIF(downcase) {
 }
 
 static bool extends(uint32_t c) {
-    static const struct { uint32_t first, last; } MARKS[] = {
-        {0x300, 0x36f}, {0x483, 0x489}, {0x591, 0x5bd}, {0x610, 0x61a}, {0x64b, 0x65f}, {0x93c, 0x94d}, {0x1ab0, 0x1aff},
-        {0x1dc0, 0x1dff}, {0x200c, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0x1f3fb, 0x1f3ff},
-        {0xe0020, 0xe007f}, {0xe0100, 0xe01ef}};
+    static const struct {
+        uint32_t first, last;
+    } MARKS[] = {{0x300, 0x36f},     {0x483, 0x489},     {0x591, 0x5bd},    {0x610, 0x61a},
+                 {0x64b, 0x65f},     {0x93c, 0x94d},     {0x1ab0, 0x1aff},  {0x1dc0, 0x1dff},
+                 {0x200c, 0x200d},   {0x20d0, 0x20ff},   {0xfe00, 0xfe0f},  {0xfe20, 0xfe2f},
+                 {0x1f3fb, 0x1f3ff}, {0xe0020, 0xe007f}, {0xe0100, 0xe01ef}};
     for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++)
         if (c >= MARKS[i].first && c <= MARKS[i].last)
             return true;
@@ -473,7 +479,8 @@ static bool extends(uint32_t c) {
 static bool is_flag(uint32_t c) {
     return c >= 0x1f1e6 && c <= 0x1f1ff;
 }
-/* The size of the first grapheme: a character and what belongs to it (marks, joined emoji, pairs of regional indicators, CR LF). */
+/* The size of the first grapheme: a character and what belongs to it (marks, joined emoji, pairs of regional
+ * indicators, CR LF). */
 static size_t grapheme_size(const uint8_t *at, const uint8_t *end) {
     const uint8_t *begin = at;
     uint32_t c, next;
@@ -534,7 +541,8 @@ BIF(format) {
     hm_build *build = hm_build_new();
     struct writer out = new_writer(m);
     hm_term parts[2];
-    int error = build ? terms_write(&m->heap, build, heap_tuple_of(&m->heap, a[0], a[1]), m->origin) : HM_ENOMEM;
+    int error =
+        build ? terms_write(&m->heap, build, heap_tuple_of(&m->heap, a[0], a[1]), m->origin) : HM_ENOMEM;
     if (error == HM_OK && hm_tuple_elements(hm_build_term(build), 2, parts))
         error = io_format(&out, parts[0], parts[1]);
     hm_build_free(build);
@@ -545,28 +553,57 @@ BIF(format) {
     return error == HM_EINVAL ? bif_value(result, A(false)) : bif_error(result, A(system_limit));
 }
 
-#define G(name, arity, run) {"erlang", name, arity, true, run}
-#define E(name, arity, run) {"erlang", name, arity, false, run}
-#define X(name, arity, run) {"$eval", name, arity, false, run}
-const struct bif_row bif_text[] = {
-    E("atom_to_list", 1, atom_to_list), E("atom_to_binary", 1, atom_to_binary), E("atom_to_binary", 2, atom_to_binary),
-    E("list_to_atom", 1, list_to_atom), E("list_to_existing_atom", 1, list_to_atom),
-    E("binary_to_atom", 1, binary_to_atom), E("binary_to_atom", 2, binary_to_atom),
-    E("binary_to_existing_atom", 1, binary_to_atom), E("binary_to_existing_atom", 2, binary_to_atom),
-    E("integer_to_list", 1, integer_to_list), E("integer_to_list", 2, integer_to_list_2),
-    E("integer_to_binary", 1, integer_to_binary), E("integer_to_binary", 2, integer_to_binary_2),
-    E("list_to_integer", 1, list_to_integer), E("list_to_integer", 2, list_to_integer_2),
-    E("binary_to_integer", 1, binary_to_integer), E("binary_to_integer", 2, binary_to_integer_2),
-    E("float_to_list", 1, float_to_list), E("float_to_list", 2, float_to_list_2),
-    E("float_to_binary", 1, float_to_binary), E("float_to_binary", 2, float_to_binary_2),
-    E("list_to_float", 1, list_to_float), E("binary_to_float", 1, binary_to_float),
-    E("iolist_to_binary", 1, iolist_to_binary), E("list_to_binary", 1, list_to_binary), E("iolist_size", 1, iolist_size),
-    G("byte_size", 1, byte_size), G("bit_size", 1, bit_size), G("binary_part", 3, binary_part),
-    G("binary_part", 2, binary_part_2), E("binary_to_list", 1, binary_to_list),
-    {"binary", "part", 3, false, binary_part}, {"binary", "part", 2, false, binary_part_2},
-    {"binary", "at", 2, false, binary_at}, {"binary", "bin_to_list", 1, false, binary_to_list},
-    {"binary", "copy", 2, false, binary_copy}, X("find_bytes", 3, find_bytes),
-    X("chardata_to_binary", 1, chardata_to_binary), X("utf8_to_list", 1, utf8_to_list),
-    X("is_valid_utf8", 1, is_valid_utf8), X("upcase", 1, upcase), X("downcase", 1, downcase),
-    X("graphemes", 1, graphemes), X("is_printable", 1, is_printable), X("print", 2, print),
-    X("elixir_float", 1, elixir_float), X("format", 2, format), {0}};
+#define G(name, arity, run)                                                                                  \
+    { "erlang", name, arity, true, run }
+#define E(name, arity, run)                                                                                  \
+    { "erlang", name, arity, false, run }
+#define X(name, arity, run)                                                                                  \
+    { "$eval", name, arity, false, run }
+const struct bif_row bif_text[] = {E("atom_to_list", 1, atom_to_list),
+                                   E("atom_to_binary", 1, atom_to_binary),
+                                   E("atom_to_binary", 2, atom_to_binary),
+                                   E("list_to_atom", 1, list_to_atom),
+                                   E("list_to_existing_atom", 1, list_to_atom),
+                                   E("binary_to_atom", 1, binary_to_atom),
+                                   E("binary_to_atom", 2, binary_to_atom),
+                                   E("binary_to_existing_atom", 1, binary_to_atom),
+                                   E("binary_to_existing_atom", 2, binary_to_atom),
+                                   E("integer_to_list", 1, integer_to_list),
+                                   E("integer_to_list", 2, integer_to_list_2),
+                                   E("integer_to_binary", 1, integer_to_binary),
+                                   E("integer_to_binary", 2, integer_to_binary_2),
+                                   E("list_to_integer", 1, list_to_integer),
+                                   E("list_to_integer", 2, list_to_integer_2),
+                                   E("binary_to_integer", 1, binary_to_integer),
+                                   E("binary_to_integer", 2, binary_to_integer_2),
+                                   E("float_to_list", 1, float_to_list),
+                                   E("float_to_list", 2, float_to_list_2),
+                                   E("float_to_binary", 1, float_to_binary),
+                                   E("float_to_binary", 2, float_to_binary_2),
+                                   E("list_to_float", 1, list_to_float),
+                                   E("binary_to_float", 1, binary_to_float),
+                                   E("iolist_to_binary", 1, iolist_to_binary),
+                                   E("list_to_binary", 1, list_to_binary),
+                                   E("iolist_size", 1, iolist_size),
+                                   G("byte_size", 1, byte_size),
+                                   G("bit_size", 1, bit_size),
+                                   G("binary_part", 3, binary_part),
+                                   G("binary_part", 2, binary_part_2),
+                                   E("binary_to_list", 1, binary_to_list),
+                                   {"binary", "part", 3, false, binary_part},
+                                   {"binary", "part", 2, false, binary_part_2},
+                                   {"binary", "at", 2, false, binary_at},
+                                   {"binary", "bin_to_list", 1, false, binary_to_list},
+                                   {"binary", "copy", 2, false, binary_copy},
+                                   X("find_bytes", 3, find_bytes),
+                                   X("chardata_to_binary", 1, chardata_to_binary),
+                                   X("utf8_to_list", 1, utf8_to_list),
+                                   X("is_valid_utf8", 1, is_valid_utf8),
+                                   X("upcase", 1, upcase),
+                                   X("downcase", 1, downcase),
+                                   X("graphemes", 1, graphemes),
+                                   X("is_printable", 1, is_printable),
+                                   X("print", 2, print),
+                                   X("elixir_float", 1, elixir_float),
+                                   X("format", 2, format),
+                                   {0}};

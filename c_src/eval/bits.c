@@ -155,8 +155,8 @@ static bool put_integer(struct output *out, const struct segment *s, value v, si
         put_bits(out->at, begin + place, integer_byte(&integer, i, &borrow), 8);
     }
     if (part)
-        put_bits(out->at, begin + (s->little ? 8 * whole : 0), integer_byte(&integer, whole, &borrow) & ((1u << part) - 1),
-                 part);
+        put_bits(out->at, begin + (s->little ? 8 * whole : 0),
+                 integer_byte(&integer, whole, &borrow) & ((1u << part) - 1), part);
     out->position = begin + bits;
     return true;
 }
@@ -282,7 +282,8 @@ static bool put_segment(struct output *out, const struct segment *s, value v, va
     return s->type == ATOM_float ? put_float(out, s, v, bits) : put_integer(out, s, v, bits);
 }
 
-static bool put_all(struct machine *m, struct output *out, value elements, const value values[], size_t count) {
+static bool put_all(struct machine *m, struct output *out, value elements, const value values[],
+                    size_t count) {
     size_t used = 0;
     struct segment s;
     for (; value_is_cons(elements); elements = value_tail(elements)) {
@@ -294,7 +295,8 @@ static bool put_all(struct machine *m, struct output *out, value elements, const
         value v = string ? VALUE_NONE : values[used++], size = sized ? values[used++] : VALUE_NONE;
         if (!string && !put_segment(out, &s, v, size))
             return false;
-        for (value text = string ? form_part(s.form, 2) : VALUE_NIL; value_is_cons(text); text = value_tail(text))
+        for (value text = string ? form_part(s.form, 2) : VALUE_NIL; value_is_cons(text);
+             text = value_tail(text))
             if (!put_segment(out, &s, value_head(text), size))
                 return false;
     }
@@ -367,8 +369,8 @@ static value get_integer(struct machine *m, const struct segment *s, const struc
     return heap_big(&m->heap, negative, digits, size);
 }
 
-static bool get_float(struct machine *m, const struct segment *s, const struct bits *from, size_t position, size_t bits,
-                      value *v) {
+static bool get_float(struct machine *m, const struct segment *s, const struct bits *from, size_t position,
+                      size_t bits, value *v) {
     uint64_t word = 0;
     double d;
     for (size_t i = 0; i < bits / 8; i++)
@@ -397,8 +399,9 @@ static size_t get_character(const struct segment *s, const struct bits *from, si
         return count ? 8 * utf8_next(bytes, bytes + count, c) : 0;
     char text[4];
     if (s->type == ATOM_utf32) {
-        *c = s->little ? (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0]
-                       : get_be32(bytes);
+        *c = s->little
+                 ? (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0]
+                 : get_be32(bytes);
         return count == 4 && utf8_put(*c, text) ? 32 : 0;
     }
     uint32_t high = s->little ? (uint32_t)(bytes[1] << 8 | bytes[0]) : get_be16(bytes);
@@ -414,8 +417,8 @@ static size_t get_character(const struct segment *s, const struct bits *from, si
     return 32;
 }
 
-static enum bits_outcome get_segment(struct machine *m, const struct segment *s, value pattern, value size, value v,
-                                     size_t *position, value *env, value outer) {
+static enum bits_outcome get_segment(struct machine *m, const struct segment *s, value pattern, value size,
+                                     value v, size_t *position, value *env, value outer) {
     struct bits from;
     size_t bits = s->type == ATOM_float ? 64 : 8;
     value found;
@@ -448,7 +451,8 @@ static enum bits_outcome get_segment(struct machine *m, const struct segment *s,
 }
 
 /* "text": a segment for each character. */
-static enum bits_outcome get_string(struct machine *m, const struct segment *s, value size, value v, size_t *position) {
+static enum bits_outcome get_string(struct machine *m, const struct segment *s, value size, value v,
+                                    size_t *position) {
     struct segment each = *s;
     value env = VALUE_NIL;
     enum bits_outcome outcome = BITS_MATCH;
@@ -463,7 +467,8 @@ static enum bits_outcome get_string(struct machine *m, const struct segment *s, 
     return outcome;
 }
 
-enum bits_outcome bits_match(struct machine *m, value elements, value v, value *env, value outer, value *rest) {
+enum bits_outcome bits_match(struct machine *m, value elements, value v, value *env, value outer,
+                             value *rest) {
     struct segment s;
     struct bits bits;
     size_t position = 0;
@@ -474,10 +479,12 @@ enum bits_outcome bits_match(struct machine *m, value elements, value v, value *
         value size = VALUE_NONE;
         if (!read_segment(m, value_head(elements), &s))
             return BITS_SHORT;
-        if (s.size != A(default) && !guard_value(m, s.size, *env, &size) && !guard_value(m, s.size, outer, &size))
+        if (s.size != A(default) && !guard_value(m, s.size, *env, &size) &&
+            !guard_value(m, s.size, outer, &size))
             return BITS_SHORT;
-        enum bits_outcome one = is_string(s.form) ? get_string(m, &s, size, v, &position)
-                                                  : get_segment(m, &s, s.form, size, v, &position, env, outer);
+        enum bits_outcome one = is_string(s.form)
+                                    ? get_string(m, &s, size, v, &position)
+                                    : get_segment(m, &s, s.form, size, v, &position, env, outer);
         if (one == BITS_SHORT || (one == BITS_NOMATCH && !rest))
             return one;
         if (one == BITS_NOMATCH)

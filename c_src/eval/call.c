@@ -28,7 +28,8 @@ value call_make_fun(struct machine *m, value clauses, value name) {
     return (value)(uintptr_t)object;
 }
 
-/* The environment of the caller comes back behind the call; when nothing is done between, the frame that is there does. */
+/* The environment of the caller comes back behind the call; when nothing is done between, the frame that is
+ * there does. */
 static bool push_restore(struct machine *m, const struct library_function *function) {
     struct frame *top = m->count ? &m->frames[m->count - 1] : NULL;
     if (!top || top->kind != FRAME_RESTORE) {
@@ -77,11 +78,13 @@ static value list_of(struct machine *m, size_t arity, const value arguments[]) {
     return heap_list(&m->heap, arity, arguments, VALUE_NIL);
 }
 
-static void raise_at(struct machine *m, value reason, value module, value function, value arguments, value extra) {
+static void raise_at(struct machine *m, value reason, value module, value function, value arguments,
+                     value extra) {
     unwind_raise(m, A(error), reason, heap_tuple_of(&m->heap, module, function, arguments, extra));
 }
 
-/* [{error_info, #{module => erl_erts_errors}}]: what shells explain the errors of erlang's own functions with. */
+/* [{error_info, #{module => erl_erts_errors}}]: what shells explain the errors of erlang's own functions
+ * with. */
 static value error_info(struct machine *m, value module) {
     if (module != A(erlang))
         return VALUE_NIL;
@@ -93,7 +96,8 @@ static value error_info(struct machine *m, value module) {
     return heap_cons(&m->heap, heap_tuple_of(&m->heap, A(error_info), (value)(uintptr_t)map), VALUE_NIL);
 }
 
-static void call_bif(struct machine *m, const struct library_function *function, size_t arity, const value arguments[]) {
+static void call_bif(struct machine *m, const struct library_function *function, size_t arity,
+                     const value arguments[]) {
     value result = VALUE_NIL;
     switch (function->bif->run(m, arguments, &result)) {
     case BIF_VALUE: machine_value(m, result); break;
@@ -111,14 +115,16 @@ static void call_forms(struct machine *m, const struct library_function *functio
         return;
     if (!enter(m, function->clauses, VALUE_NIL, arity, arguments) && !m->bad_form) {
         m->count--;
-        raise_at(m, A(function_clause), function->module, function->function, list_of(m, arity, arguments), VALUE_NIL);
+        raise_at(m, A(function_clause), function->module, function->function, list_of(m, arity, arguments),
+                 VALUE_NIL);
     }
 }
 
 void call_remote(struct machine *m, value module, value function, size_t arity, const value arguments[]) {
     if (!value_is_atom(module) || !value_is_atom(function)) {
         raise_at(m, A(badarg), A(erlang), A(apply),
-                 heap_list(&m->heap, 3, (value[]){module, function, list_of(m, arity, arguments)}, VALUE_NIL), VALUE_NIL);
+                 heap_list(&m->heap, 3, (value[]){module, function, list_of(m, arity, arguments)}, VALUE_NIL),
+                 VALUE_NIL);
         return;
     }
     const struct library_function *found = library_find(m->library, module, function, arity);
@@ -151,7 +157,8 @@ static void call_closure(struct machine *m, value fun, size_t arity, const value
         return;
     if (!enter(m, fields[FUN_CLAUSES], env, arity, arguments) && !m->bad_form) {
         m->count--;
-        raise_at(m, A(function_clause), A(erl_eval), A(interpreted_fun), list_of(m, arity, arguments), VALUE_NIL);
+        raise_at(m, A(function_clause), A(erl_eval), A(interpreted_fun), list_of(m, arity, arguments),
+                 VALUE_NIL);
     }
 }
 

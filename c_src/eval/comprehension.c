@@ -1,6 +1,6 @@
 /*
- * Comprehensions. What a qualifier and those behind it produce is put in front of the results so far; the list of
- * results, reversed, is the value that the frames hand on.
+ * Comprehensions. What a qualifier and those behind it produce is put in front of the results so far; the
+ * list of results, reversed, is the value that the frames hand on.
  */
 #include "eval/machine.h"
 
@@ -130,8 +130,9 @@ static enum outcome take(struct machine *m, value generator, value *source, valu
             return FAILED;
         item = value_head(*source);
         *source = value_tail(*source);
-        matched = tag == A(m_generate) || tag == A(m_generate_strict) ? match_pair(m, pattern, item, bound, env)
-                                                                      : match_pattern(m, pattern, item, bound, env);
+        matched = tag == A(m_generate) || tag == A(m_generate_strict)
+                      ? match_pair(m, pattern, item, bound, env)
+                      : match_pattern(m, pattern, item, bound, env);
     }
     if (matched)
         return TAKEN;
@@ -176,7 +177,8 @@ static void begin_generate(struct machine *m, const struct frame *frame) {
         }
         source = pairs_of(m, source);
     }
-    struct frame next = {.kind = FRAME_LC_NEXT, .a = frame->a, .b = frame->b, .c = frame->c, .d = source, .e = frame->d};
+    struct frame next = {
+        .kind = FRAME_LC_NEXT, .a = frame->a, .b = frame->b, .c = frame->c, .d = source, .e = frame->d};
     m->mode = MODE_VALUE;
     generate(m, next, frame->e);
 }

@@ -2,7 +2,8 @@
 #include "eval/machine.h"
 
 static bool same_name(value a, value b) {
-    return a == b || (value_is(a, KIND_ATOM) && value_is(b, KIND_ATOM) && bytes_equal(value_bytes(a), value_bytes(b)));
+    return a == b ||
+           (value_is(a, KIND_ATOM) && value_is(b, KIND_ATOM) && bytes_equal(value_bytes(a), value_bytes(b)));
 }
 
 value env_get(value env, value name) {
@@ -23,8 +24,8 @@ value env_bind(struct machine *m, value env, value name, value v) {
 }
 
 value env_add(struct machine *m, value env, value added, value base) {
-    /* Between the two there is what one expression or pattern bound: short. The order does not matter, names differ
-     * or hide each other the same way when the oldest is put first. */
+    /* Between the two there is what one expression or pattern bound: short. The order does not matter, names
+     * differ or hide each other the same way when the oldest is put first. */
     value chain = VALUE_NIL;
     for (; value_is(added, KIND_ENV) && added != base; added = value_words(added)[2])
         chain = heap_cons(&m->heap, added, chain);

@@ -29,7 +29,8 @@ struct evaluation {
     struct machine m;
     struct mfa_then then;
     uint64_t id;
-    struct message *tick; /* the next one, made beforehand: going on must not need memory. NULL: it is in the mailbox */
+    struct message *tick; /* the next one, made beforehand: going on must not need memory. NULL: it is in the
+                             mailbox */
     uint64_t timer, timer_of; /* of the receive that waits */
 };
 
@@ -58,7 +59,8 @@ static enum mfa_outcome put_outcome(struct machine *m, enum machine_status statu
     value v = m->result;
     hm_build_reset(result);
     if (status == MACHINE_KILLED) {
-        log_warn(&m->self->node->log, "eval.limit", "evaluated code in %s went over its limit of %s and was ended (--eval-%s)",
+        log_warn(&m->self->node->log, "eval.limit",
+                 "evaluated code in %s went over its limit of %s and was ended (--eval-%s)",
                  process_label(m->self).text, m->limit, m->limit);
         hm_put_atom(result, "killed");
         return MFA_EXIT;
@@ -67,7 +69,8 @@ static enum mfa_outcome put_outcome(struct machine *m, enum machine_status statu
         outcome = m->class == A(throw) ? MFA_THROW : m->class == A(exit) ? MFA_EXIT : MFA_ERROR;
         v = m->class == A(error) ? heap_tuple_of(&m->heap, m->reason, m->stack) : m->reason;
     }
-    if (terms_write(&m->heap, result, v, m->origin) == HM_OK && hm_build_error(result) == HM_OK && !m->heap.exhausted)
+    if (terms_write(&m->heap, result, v, m->origin) == HM_OK && hm_build_error(result) == HM_OK &&
+        !m->heap.exhausted)
         return outcome;
     hm_build_reset(result); /* too deep, or a fun without an origin */
     hm_put_format(result, "{system_limit, []}");
@@ -83,7 +86,8 @@ static enum hm_verdict finish(struct evaluation *e, enum machine_status status) 
     if (e->timer)
         timers_cancel(process, e->timer);
     free_evaluation(e);
-    enum hm_verdict verdict = then.done(process, then.arg, outcome, result ? hm_build_term(result) : ATOM_TERM("killed"));
+    enum hm_verdict verdict =
+        then.done(process, then.arg, outcome, result ? hm_build_term(result) : ATOM_TERM("killed"));
     hm_build_free(result);
     return verdict;
 }
@@ -112,7 +116,8 @@ static void schedule(struct evaluation *e) {
 
 static enum hm_verdict run(struct evaluation *e);
 
-static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict) {
+static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term message,
+                       enum hm_verdict *verdict) {
     struct evaluation *e = evaluation_of(waiter);
     (void)self;
     machine_deliver(&e->m, message);
@@ -272,14 +277,15 @@ done:
 
 /* ---- other nodes ---- */
 
-/* {return, V} | {throw, V} | {exit, R} | {error, R, Stack} | {signal, R} | {failed, Why}: eval/library/erpc.erl makes of it what erpc does. */
+/* {return, V} | {throw, V} | {exit, R} | {error, R, Stack} | {signal, R} | {failed, Why}:
+ * eval/library/erpc.erl makes of it what erpc does. */
 static enum hm_verdict on_rpc_done(hm_process *self, void *arg, const struct hm_rpc_result *result) {
     struct evaluation *e = take_called(self, arg);
     if (!e)
         return HM_CONTINUE;
-    static const enum atom KINDS[] = {[HM_RPC_RETURN] = ATOM_return, [HM_RPC_THROW] = ATOM_throw, [HM_RPC_EXIT] = ATOM_exit,
-                                      [HM_RPC_ERROR] = ATOM_error,   [HM_RPC_SIGNAL] = ATOM_signal,
-                                      [HM_RPC_REFUSED] = ATOM_failed};
+    static const enum atom KINDS[] = {
+        [HM_RPC_RETURN] = ATOM_return, [HM_RPC_THROW] = ATOM_throw,   [HM_RPC_EXIT] = ATOM_exit,
+        [HM_RPC_ERROR] = ATOM_error,   [HM_RPC_SIGNAL] = ATOM_signal, [HM_RPC_REFUSED] = ATOM_failed};
     struct heap *heap = &e->m.heap;
     value v = result->value.size ? terms_read(heap, result->value) : A(undefined);
     if (result->error != HM_OK && result->error != HM_EEXIT)
@@ -288,7 +294,8 @@ static enum hm_verdict on_rpc_done(hm_process *self, void *arg, const struct hm_
                           : result->error == HM_ENOCONNECTION ? A(noconnection)
                                                               : A(system_limit));
     else if (result->kind == HM_RPC_ERROR)
-        v = heap_tuple_of(heap, A(error), v, result->stack.size ? terms_read(heap, result->stack) : VALUE_NIL);
+        v = heap_tuple_of(heap, A(error), v,
+                          result->stack.size ? terms_read(heap, result->stack) : VALUE_NIL);
     else
         v = heap_tuple_of(heap, ATOM_OF(KINDS[result->kind]), v);
     machine_value(&e->m, v);
@@ -303,8 +310,9 @@ static enum hm_verdict on_spawn_done(hm_process *self, void *arg, int error, hm_
     if (!e)
         return HM_CONTINUE;
     struct heap *heap = &e->m.heap;
-    value v = error == HM_OK ? heap_ext(heap, (hm_term){bytes, pid_encode(pid, bytes)})
-                             : heap_tuple_of(heap, A(failed), reason.size ? terms_read(heap, reason) : A(noconnection));
+    value v = error == HM_OK
+                  ? heap_ext(heap, (hm_term){bytes, pid_encode(pid, bytes)})
+                  : heap_tuple_of(heap, A(failed), reason.size ? terms_read(heap, reason) : A(noconnection));
     machine_value(&e->m, v);
     schedule(e);
     return HM_CONTINUE;
@@ -319,7 +327,8 @@ static bool copy_atom(const struct machine *m, value atom, char text[HM_ATOM_BYT
     return strlen(text) == bytes.size;
 }
 
-static int ask_node(struct machine *m, const value call[4], const struct remote_call *how, struct called *called) {
+static int ask_node(struct machine *m, const value call[4], const struct remote_call *how,
+                    struct called *called) {
     char node[HM_ATOM_BYTES + 1], module[HM_ATOM_BYTES + 1], function[HM_ATOM_BYTES + 1];
     struct names *names = m->self->node->names;
     if (!copy_atom(m, call[0], node) || !copy_atom(m, call[1], module) || !copy_atom(m, call[2], function) ||
@@ -329,7 +338,10 @@ static int ask_node(struct machine *m, const value call[4], const struct remote_
     const hm_node_name *name = names_intern(names, node, strlen(node));
     int error = build && name ? terms_write(&m->heap, build, call[3], m->origin) : HM_ENOMEM;
     if (error == HM_OK && how->spawn) {
-        struct hm_spawn spawn = {.node = name, .module = module, .function = function, .arguments = hm_build_term(build),
+        struct hm_spawn spawn = {.node = name,
+                                 .module = module,
+                                 .function = function,
+                                 .arguments = hm_build_term(build),
                                  .link = how->link};
         error = hm_spawn(m->self, &spawn, on_spawn_done, called, NULL);
     } else if (error == HM_OK) {
@@ -362,7 +374,8 @@ static enum mfa_outcome refuse(hm_build *result, const char *reason) {
     return MFA_ERROR;
 }
 
-static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process *self, const struct mfa_then *then) {
+static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process *self,
+                                         const struct mfa_then *then) {
     if (!evaluator->library && library_new(&evaluator->library) != HM_OK)
         return NULL;
     struct evaluation *e = calloc(1, sizeof *e);
@@ -422,10 +435,10 @@ int evaluator_start(struct hm_node *node, const struct evaluator_options *option
         return HM_ENOMEM;
     evaluator->functions = (struct otp_evaluator){apply_fun};
     evaluator->budget.limit = options->total_memory_bytes ? options->total_memory_bytes : (size_t)256 << 20;
-    evaluator->limits = (struct machine_limits){
-        .memory_bytes = options->memory_bytes ? options->memory_bytes : (size_t)32 << 20,
-        .depth = options->depth ? options->depth : 200000,
-        .steps = options->steps ? options->steps : 200000000};
+    evaluator->limits = (struct machine_limits){.memory_bytes = options->memory_bytes ? options->memory_bytes
+                                                                                      : (size_t)32 << 20,
+                                                .depth = options->depth ? options->depth : 200000,
+                                                .steps = options->steps ? options->steps : 200000000};
     otp_of(node)->evaluator = &evaluator->functions;
     return HM_OK;
 }

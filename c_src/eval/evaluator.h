@@ -1,10 +1,10 @@
 /*
- * eval/evaluator: closures and library functions that others want to run here: Node.spawn(node, fn -> ... end), erpc:call
- * with a fun, apply.
+ * eval/evaluator: closures and library functions that others want to run here: Node.spawn(node, fn -> ...
+ * end), erpc:call with a fun, apply.
  *
- * Registers itself with otp/mfa, which asks it where the BEAM would run code that is not in the table of exported
- * functions. An evaluation runs in the process that was spawned for it, takes its messages, and lets others run after each
- * slice of steps. What it calls and the library lacks goes to the table. One thread.
+ * Registers itself with otp/mfa, which asks it where the BEAM would run code that is not in the table of
+ * exported functions. An evaluation runs in the process that was spawned for it, takes its messages, and lets
+ * others run after each slice of steps. What it calls and the library lacks goes to the table. One thread.
  */
 #ifndef HM_EVAL_EVALUATOR_H
 #define HM_EVAL_EVALUATOR_H

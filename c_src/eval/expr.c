@@ -1,4 +1,5 @@
-/* What an expression does first: literals have their value at once, the rest pushes a frame and evaluates a part. */
+/* What an expression does first: literals have their value at once, the rest pushes a frame and evaluates a
+ * part. */
 #include "eval/machine.h"
 
 void expr_arguments(struct machine *m, value expressions, enum arguments_use use, value form) {
@@ -52,13 +53,15 @@ static void map(struct machine *m, value form) {
         list = pair(m, form_part(field, 3), pair(m, form_part(field, 2), list));
     }
     list = heap_reverse(&m->heap, list, VALUE_NIL);
-    expr_arguments(m, update ? pair(m, form_part(form, 2), list) : list, update ? USE_MAP_UPDATE : USE_MAP, form);
+    expr_arguments(m, update ? pair(m, form_part(form, 2), list) : list, update ? USE_MAP_UPDATE : USE_MAP,
+                   form);
 }
 
 static void call(struct machine *m, value form) {
     value what = form_part(form, 2), arguments = form_part(form, 3);
     if (form_is(what, A(remote), 4))
-        expr_arguments(m, pair(m, form_part(what, 2), pair(m, form_part(what, 3), arguments)), USE_REMOTE, form);
+        expr_arguments(m, pair(m, form_part(what, 2), pair(m, form_part(what, 3), arguments)), USE_REMOTE,
+                       form);
     else if (form_is(what, A(atom), 3))
         expr_arguments(m, arguments, USE_LOCAL, form);
     else
@@ -77,7 +80,8 @@ static void operator(struct machine *m, value form) {
         frame->a = form_part(form, 4);
         machine_expr(m, form_part(form, 3));
     } else {
-        expr_arguments(m, pair(m, form_part(form, 3), pair(m, form_part(form, 4), VALUE_NIL)), USE_OPERATOR, form);
+        expr_arguments(m, pair(m, form_part(form, 3), pair(m, form_part(form, 4), VALUE_NIL)), USE_OPERATOR,
+                       form);
     }
 }
 
@@ -90,13 +94,15 @@ static void fun(struct machine *m, value form) {
         else
             unwind_bad_form(m, form);
     } else if (form_is(body, A(function), 4)) {
-        value parts = pair(m, form_part(body, 1), pair(m, form_part(body, 2), pair(m, form_part(body, 3), VALUE_NIL)));
+        value parts =
+            pair(m, form_part(body, 1), pair(m, form_part(body, 2), pair(m, form_part(body, 3), VALUE_NIL)));
         /* fun M:F/A is erlang:make_fun(M, F, A) */
         expr_arguments(m, parts, USE_TUPLE, form);
     } else if (form_is(body, A(function), 3)) {
         value arity = form_part(body, 2);
-        value *object = value_is_small(arity) && value_is_atom(form_part(body, 1)) ? heap_object(&m->heap, KIND_EXPORT, 3)
-                                                                                 : NULL;
+        value *object = value_is_small(arity) && value_is_atom(form_part(body, 1))
+                            ? heap_object(&m->heap, KIND_EXPORT, 3)
+                            : NULL;
         if (!object) {
             unwind_bad_form(m, form);
             return;
@@ -181,10 +187,27 @@ static void scrutinee(struct machine *m, enum frame_kind kind, value expr, value
 static bool has_parts(value tag, size_t size) {
     switch (tag) {
     case A(nil): return size == 2;
-    case A(atom): case A(integer): case A(char): case A(float): case A(string): case A(var): case A(value):
-    case A(tuple): case A(bin): case A(block): case A(if): case A(fun): case A(catch): return size == 3;
-    case A(cons): case A(match): case A(call): case A(case): case A(lc): case A(bc): case A(mc): case A(named_fun):
-        return size == 4;
+    case A(atom):
+    case A(integer):
+    case A(char):
+    case A(float):
+    case A(string):
+    case A(var):
+    case A(value):
+    case A(tuple):
+    case A(bin):
+    case A(block):
+    case A(if):
+    case A(fun):
+    case A(catch): return size == 3;
+    case A(cons):
+    case A(match):
+    case A(call):
+    case A(case):
+    case A(lc):
+    case A(bc):
+    case A(mc):
+    case A(named_fun): return size == 4;
     case A(map): return size == 3 || size == 4;
     case A(op): return size == 4 || size == 5;
     case A(receive): return size == 3 || size == 5;
@@ -217,7 +240,8 @@ void expr_step(struct machine *m) {
     }
     case A(tuple): expr_arguments(m, form_part(form, 2), USE_TUPLE, VALUE_NIL); break;
     case A(cons):
-        expr_arguments(m, pair(m, form_part(form, 2), pair(m, form_part(form, 3), VALUE_NIL)), USE_CONS, form);
+        expr_arguments(m, pair(m, form_part(form, 2), pair(m, form_part(form, 3), VALUE_NIL)), USE_CONS,
+                       form);
         break;
     case A(map): map(m, form); break;
     case A(bin): expr_arguments(m, bits_expressions(m, form_part(form, 2)), USE_BIN, form); break;

@@ -14,7 +14,8 @@ bool frames_select(struct machine *m, value clauses, value v) {
             m->bad_form = true;
             return false;
         }
-        if (match_pattern(m, value_head(patterns), v, &env, m->env) && match_guards(m, form_part(clause, 3), env)) {
+        if (match_pattern(m, value_head(patterns), v, &env, m->env) &&
+            match_guards(m, form_part(clause, 3), env)) {
             m->env = env;
             machine_body(m, form_part(clause, 4));
             return true;
@@ -90,7 +91,8 @@ static void begin_receive(struct machine *m, const struct frame *frame) {
 
 /* erl_eval updates with maps:put/3 and maps:update/3, which shows. */
 static void map_error(struct machine *m, value tag, value v, value function, const value arguments[3]) {
-    value first = heap_tuple_of(&m->heap, A(maps), function, heap_list(&m->heap, 3, arguments, VALUE_NIL), VALUE_NIL);
+    value first =
+        heap_tuple_of(&m->heap, A(maps), function, heap_list(&m->heap, 3, arguments, VALUE_NIL), VALUE_NIL);
     unwind_raise(m, A(error), heap_tuple_of(&m->heap, tag, v), first);
 }
 
@@ -159,7 +161,8 @@ static bool merge_bindings(struct machine *m, value added, value base, value *en
     value known = *env;
     for (value e = added; value_is(e, KIND_ENV) && e != base; e = value_words(e)[2]) {
         value other = known == base ? VALUE_NONE : env_get(known, value_words(e)[0]);
-        if (other && env_get(base, value_words(e)[0]) != other && !order_same(&m->heap, other, value_words(e)[1])) {
+        if (other && env_get(base, value_words(e)[0]) != other &&
+            !order_same(&m->heap, other, value_words(e)[1])) {
             unwind_error_of(m, A(badmatch), value_words(e)[1], A(expr), 6);
             return false;
         }

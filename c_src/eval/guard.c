@@ -1,4 +1,5 @@
-/* Guards, sizes and keys: expressions without effect, whose errors mean no. Recursive, as deep as the form. */
+/* Guards, sizes and keys: expressions without effect, whose errors mean no. Recursive, as deep as the form.
+ */
 #include "eval/machine.h"
 
 #include "eval/map.h"
@@ -77,7 +78,8 @@ static bool map(struct machine *m, value form, value env, value *v) {
         return false;
     for (; value_is_cons(fields) && value_is_map(*v); fields = value_tail(fields)) {
         value field = value_head(fields);
-        if (!guard_value(m, form_part(field, 2), env, &key) || !guard_value(m, form_part(field, 3), env, &item))
+        if (!guard_value(m, form_part(field, 2), env, &key) ||
+            !guard_value(m, form_part(field, 3), env, &item))
             return false;
         if (form_tag(field) == A(map_field_exact) && !map_get(&m->heap, *v, key))
             return false;
@@ -168,8 +170,17 @@ bool guard_is_test(const struct machine *m, value form) {
             if (!guard_is_test(m, value_head(list)))
                 return false;
         return find_bif(m, function, (size_t)value_list_length(form_part(form, 3))) != NULL;
-    case A(var): case A(atom): case A(integer): case A(char): case A(float): case A(string): case A(nil):
-    case A(tuple): case A(cons): case A(map): case A(bin): return true;
+    case A(var):
+    case A(atom):
+    case A(integer):
+    case A(char):
+    case A(float):
+    case A(string):
+    case A(nil):
+    case A(tuple):
+    case A(cons):
+    case A(map):
+    case A(bin): return true;
     default: return false;
     }
 }

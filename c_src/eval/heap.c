@@ -241,7 +241,8 @@ bool value_bits(value v, struct bits *bits) {
     if (!value_is(v, KIND_BITS))
         return false;
     const value *words = value_words(v);
-    *bits = (struct bits){value_bytes(words[0]).at, (size_t)value_small(words[1]), (size_t)value_small(words[2])};
+    *bits =
+        (struct bits){value_bytes(words[0]).at, (size_t)value_small(words[1]), (size_t)value_small(words[2])};
     return true;
 }
 

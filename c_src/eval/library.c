@@ -7,7 +7,8 @@
 #include "eval/machine.h"
 #include "eval/terms.h"
 
-/* static const unsigned char FORMS[]: [{Module, Function, Arity, Clauses}], a checked term without version byte. */
+/* static const unsigned char FORMS[]: [{Module, Function, Arity, Clauses}], a checked term without version
+ * byte. */
 #include "eval/library_forms.inc"
 
 struct library {
@@ -35,7 +36,8 @@ static size_t hash(value module, value function, size_t arity) {
     return (size_t)((module * 0x9e3779b97f4a7c15u ^ function) * 0x9e3779b97f4a7c15u >> 20) + arity * 31;
 }
 
-const struct library_function *library_find(const struct library *library, value module, value function, size_t arity) {
+const struct library_function *library_find(const struct library *library, value module, value function,
+                                            size_t arity) {
     if (!value_is_known_atom(module) || !value_is_known_atom(function))
         return NULL;
     for (size_t at = hash(module, function, arity);; at++) {
@@ -86,8 +88,8 @@ static int add_bifs(struct library *library) {
     return HM_OK;
 }
 
-/* Every atom in the forms gets a number, so that reading them makes no objects of atoms. One pass over what was checked: behind
- * the head of a tuple or a list comes its first element. */
+/* Every atom in the forms gets a number, so that reading them makes no objects of atoms. One pass over what
+ * was checked: behind the head of a tuple or a list comes its first element. */
 static int enter_atoms(struct library *library, const uint8_t *at, const uint8_t *end) {
     bool latin1;
     while (at < end) {
@@ -108,7 +110,8 @@ static int enter_atoms(struct library *library, const uint8_t *at, const uint8_t
 static bool is_helper(const struct library *library, const value *parts) {
     struct bytes module = atoms_text(library->atoms, (size_t)(parts[0] >> 8));
     struct bytes function = atoms_text(library->atoms, (size_t)(parts[1] >> 8));
-    return module.at[0] == '$' || (function.size > 2 && function.at[0] == '-' && function.at[function.size - 1] == '-');
+    return module.at[0] == '$' ||
+           (function.size > 2 && function.at[0] == '-' && function.at[function.size - 1] == '-');
 }
 
 static int add_forms(struct library *library) {
@@ -124,9 +127,11 @@ static int add_forms(struct library *library) {
         const value *parts = value_words(row);
         if (!value_is_known_atom(parts[0]) || !value_is_known_atom(parts[1]) || !value_is_small(parts[2]))
             return HM_EBADTERM;
-        struct library_function function = {
-            .module = parts[0], .function = parts[1], .arity = (uint32_t)value_small(parts[2]), .clauses = parts[3],
-            .hidden = is_helper(library, parts)};
+        struct library_function function = {.module = parts[0],
+                                            .function = parts[1],
+                                            .arity = (uint32_t)value_small(parts[2]),
+                                            .clauses = parts[3],
+                                            .hidden = is_helper(library, parts)};
         if (add(library, &function) != HM_OK)
             return HM_ENOMEM;
     }

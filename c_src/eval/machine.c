@@ -8,12 +8,14 @@ enum { FRAMES_FIRST = 32, MAIL_FIRST = 8 };
 
 void machine_init(struct machine *m, const struct library *library, const struct machine_limits *limits,
                   struct heap_budget *budget) {
-    *m = (struct machine){.library = library, .limits = *limits, .mode = MODE_END, .env = VALUE_NIL, .wait_ms = -1};
+    *m = (struct machine){
+        .library = library, .limits = *limits, .mode = MODE_END, .env = VALUE_NIL, .wait_ms = -1};
     heap_init(&m->heap, library_atoms(library), limits->memory_bytes, budget);
     m->dictionary = VALUE_NIL;
 }
 
-/* The array with another capacity; it is counted in the budget of all. NULL: there is no memory for it, and it is as before. */
+/* The array with another capacity; it is counted in the budget of all. NULL: there is no memory for it, and
+ * it is as before. */
 static void *resize(struct machine *m, void *array, size_t size, size_t *capacity, size_t wanted) {
     long more = (long)(wanted * size) - (long)(*capacity * size);
     if (!heap_reserve(&m->heap, more))
@@ -75,8 +77,8 @@ void machine_body(struct machine *m, value expressions) {
 
 static void visit_roots(void *arg, struct heap *heap) {
     struct machine *m = arg;
-    value *const registers[] = {&m->expr,   &m->env,    &m->result,     &m->class, &m->reason,
-                                &m->stack, &m->origin, &m->dictionary};
+    value *const registers[] = {&m->expr,   &m->env,   &m->result, &m->class,
+                                &m->reason, &m->stack, &m->origin, &m->dictionary};
     for (size_t i = 0; i < sizeof registers / sizeof *registers; i++)
         heap_visit(heap, registers[i]);
     for (size_t i = 0; i < m->count; i++) {
@@ -180,7 +182,8 @@ void machine_apply(struct machine *m, value fun, value arguments) {
     else
         unwind_raise(m, A(error), A(badarg),
                      heap_tuple_of(&m->heap, A(erlang), A(apply),
-                                   heap_cons(&m->heap, fun, heap_cons(&m->heap, arguments, VALUE_NIL)), VALUE_NIL));
+                                   heap_cons(&m->heap, fun, heap_cons(&m->heap, arguments, VALUE_NIL)),
+                                   VALUE_NIL));
 }
 
 void machine_call(struct machine *m, value module, value function, value arguments) {

@@ -1,17 +1,18 @@
 /*
  * eval/machine: evaluates Erlang's abstract format, step by step.
  *
- * A machine is an expression or a value, an environment, and a stack of frames that say what happens with the value: no
- * step recurses, so it can stop anywhere (a receive, the end of its turn) and go on later, and depth is a number. After
- * lib/stdlib/src/erl_eval.erl, whose order of evaluation, scopes and errors are kept. Forms come from peers: every step
- * looks before it reads, and what is no form raises an error like any other.
+ * A machine is an expression or a value, an environment, and a stack of frames that say what happens with the
+ * value: no step recurses, so it can stop anywhere (a receive, the end of its turn) and go on later, and
+ * depth is a number. After lib/stdlib/src/erl_eval.erl, whose order of evaluation, scopes and errors are
+ * kept. Forms come from peers: every step looks before it reads, and what is no form raises an error like any
+ * other.
  *
  * expr.c    what an expression does first            frames.c  what happens with its value
  * call.c    functions and funs                       unwind.c  errors: raising, try, catch, after
  * comprehension.c, match.c, guard.c, bits.c          the parts of the language
  *
- * The machine knows nothing of processes: `self` is handed to built-in functions (eval/bif) and is NULL where there is
- * none. One thread.
+ * The machine knows nothing of processes: `self` is handed to built-in functions (eval/bif) and is NULL where
+ * there is none. One thread.
  */
 #ifndef HM_EVAL_MACHINE_H
 #define HM_EVAL_MACHINE_H
@@ -21,16 +22,16 @@
 #include <hermod/server.h>
 
 enum frame_kind {
-    /* a               b             c          d           e          f */
-    FRAME_BODY,        /* rest of the expressions */
-    FRAME_MATCH,       /* pattern */
-    FRAME_ARGUMENTS,   /* rest, done (reversed), environment before, merged one, form;  n: enum arguments_use */
-    FRAME_CASE,        /* clauses */
-    FRAME_LOGIC,       /* right side, n: ATOM_andalso or ATOM_orelse */
-    FRAME_APPLY,       /* fun, arguments; or function, arguments, module: called in the next step */
-    FRAME_RESTORE,     /* environment, module, function (VALUE_NONE: a closure); n: arity */
-    FRAME_TRY,         /* of, catch clauses, environment */
-    FRAME_AFTER,       /* body, environment */
+    /* what a, b, c, d, e hold */
+    FRAME_BODY,      /* rest of the expressions */
+    FRAME_MATCH,     /* pattern */
+    FRAME_ARGUMENTS, /* rest, done (reversed), environment before, merged one, form;  n: enum arguments_use */
+    FRAME_CASE,      /* clauses */
+    FRAME_LOGIC,     /* right side, n: ATOM_andalso or ATOM_orelse */
+    FRAME_APPLY,     /* fun, arguments; or function, arguments, module: called in the next step */
+    FRAME_RESTORE,   /* environment, module, function (VALUE_NONE: a closure); n: arity */
+    FRAME_TRY,       /* of, catch clauses, environment */
+    FRAME_AFTER,     /* body, environment */
     FRAME_AFTER_DONE,  /* environment, value; or (n = 1) class, reason, stack */
     FRAME_CATCH,       /* environment */
     FRAME_TIMEOUT,     /* the receive, environment */
@@ -42,7 +43,17 @@ enum frame_kind {
     FRAME_LC_DONE,     /* form, environment */
 };
 
-enum arguments_use { USE_TUPLE, USE_CONS, USE_OPERATOR, USE_LOCAL, USE_REMOTE, USE_FUN, USE_MAP, USE_MAP_UPDATE, USE_BIN };
+enum arguments_use {
+    USE_TUPLE,
+    USE_CONS,
+    USE_OPERATOR,
+    USE_LOCAL,
+    USE_REMOTE,
+    USE_FUN,
+    USE_MAP,
+    USE_MAP_UPDATE,
+    USE_BIN
+};
 
 struct frame {
     enum frame_kind kind;
@@ -54,7 +65,7 @@ enum machine_mode { MODE_EXPR, MODE_VALUE, MODE_RAISE, MODE_WAIT, MODE_PAUSE, MO
 
 enum machine_status {
     MACHINE_BUSY,    /* its steps are used up; run it again */
-    MACHINE_WAITING, /* in receive, for wait_ms (negative: for ever) from when `waits` changed; or in call_out */
+    MACHINE_WAITING, /* in receive, for wait_ms (negative: ever) since `waits` changed; or in call_out */
     MACHINE_VALUE,   /* result */
     MACHINE_RAISED,  /* class, reason, stack */
     MACHINE_KILLED,  /* over its memory, or without any; limit says which */
@@ -87,10 +98,10 @@ struct machine {
     int64_t wait_ms;
     uint64_t waits; /* how many receives there were: tells one wait from the next */
     bool timed_out;
-    bool bad_form;         /* set by match and guards; the step raises */
-    uint64_t steps;        /* since it last waited */
-    int64_t slice;         /* steps left of this run */
-    const char *limit;     /* MACHINE_KILLED */
+    bool bad_form;     /* set by match and guards; the step raises */
+    uint64_t steps;    /* since it last waited */
+    int64_t slice;     /* steps left of this run */
+    const char *limit; /* MACHINE_KILLED */
 };
 
 void machine_init(struct machine *m, const struct library *library, const struct machine_limits *limits,
@@ -127,7 +138,8 @@ void machine_body(struct machine *m, value expressions);
 
 void expr_step(struct machine *m);
 void frames_step(struct machine *m);
-/* The clauses of a case, receive or `of`: the first that takes v is entered. Patterns may name bound variables. */
+/* The clauses of a case, receive or `of`: the first that takes v is entered. Patterns may name bound
+ * variables. */
 bool frames_select(struct machine *m, value clauses, value v);
 /* Begins the receive whose FRAME_RECEIVING is on top; goes on with it. */
 void frames_wait(struct machine *m, int64_t ms);
@@ -174,9 +186,12 @@ bool guard_value(struct machine *m, value expr, value env, value *v);
 bool guard_is_test(const struct machine *m, value expr);
 
 enum bits_outcome { BITS_MATCH, BITS_NOMATCH, BITS_SHORT };
-/* Matches the elements of a {bin, _, Elements} pattern. With rest (may be NULL) something may stay behind them. */
-enum bits_outcome bits_match(struct machine *m, value elements, value v, value *env, value outer, value *rest);
-/* values: for each element its value (unless a string literal) and its size (unless default), in order. false: badarg. */
+/* Matches the elements of a {bin, _, Elements} pattern. With rest (may be NULL) something may stay behind
+ * them. */
+enum bits_outcome bits_match(struct machine *m, value elements, value v, value *env, value outer,
+                             value *rest);
+/* values: for each element its value (unless a string literal) and its size (unless default), in order.
+ * false: badarg. */
 bool bits_build(struct machine *m, value elements, const value values[], size_t count, value *made);
 /* Bitstrings one behind the other, `bits` in all. */
 value bits_join(struct machine *m, const value parts[], size_t count, size_t bits);

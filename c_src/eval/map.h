@@ -1,4 +1,5 @@
-/* eval/map: maps of values: sorted arrays that are copied when they change. Pure but for the heap. One thread. */
+/* eval/map: maps of values: sorted arrays that are copied when they change. Pure but for the heap. One
+ * thread. */
 #ifndef HM_EVAL_MAP_H
 #define HM_EVAL_MAP_H
 

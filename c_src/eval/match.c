@@ -33,9 +33,11 @@ static bool match_fields(struct machine *m, value fields, value map, value *env,
         value field = value_head(fields), key, found;
         if (!form_is(field, A(map_field_exact), 4))
             return m->bad_form = true, false;
-        if (!guard_value(m, form_part(field, 2), *env, &key) && !guard_value(m, form_part(field, 2), outer, &key))
+        if (!guard_value(m, form_part(field, 2), *env, &key) &&
+            !guard_value(m, form_part(field, 2), outer, &key))
             return false;
-        if (!(found = map_get(&m->heap, map, key)) || !match_pattern(m, form_part(field, 3), found, env, outer))
+        if (!(found = map_get(&m->heap, map, key)) ||
+            !match_pattern(m, form_part(field, 3), found, env, outer))
             return false;
     }
     return true;

@@ -1,8 +1,18 @@
 #include "eval/order.h"
 
 enum rank {
-    RANK_NUMBER, RANK_ATOM, RANK_REFERENCE, RANK_FUN, RANK_PORT, RANK_PID, RANK_TUPLE, RANK_MAP, RANK_NIL, RANK_LIST,
-    RANK_BITS, RANK_OTHER,
+    RANK_NUMBER,
+    RANK_ATOM,
+    RANK_REFERENCE,
+    RANK_FUN,
+    RANK_PORT,
+    RANK_PID,
+    RANK_TUPLE,
+    RANK_MAP,
+    RANK_NIL,
+    RANK_LIST,
+    RANK_BITS,
+    RANK_OTHER,
 };
 
 static enum rank rank_ext(value v) {
@@ -60,7 +70,8 @@ static int compare_floats(double a, double b, bool exact) {
     if (a != b)
         return a < b ? -1 : 1;
     /* 0.0 and -0.0 are == but not =:=, as since OTP 27 */
-    return exact ? (int)__builtin_signbit(b) != 0 ? (__builtin_signbit(a) ? 0 : 1) : (__builtin_signbit(a) ? -1 : 0)
+    return exact ? (int)__builtin_signbit(b) != 0 ? (__builtin_signbit(a) ? 0 : 1)
+                                                  : (__builtin_signbit(a) ? -1 : 0)
                  : 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * eval/order: how values compare: Erlang's term order, ==, =:=, and the order of keys in maps.
  *
- * Recursive down to VALUE_DEPTH, where heap->too_deep is set and the answer means nothing. Lists are walked, not recursed
- * into. Pure otherwise. One thread.
+ * Recursive down to VALUE_DEPTH, where heap->too_deep is set and the answer means nothing. Lists are walked,
+ * not recursed into. Pure otherwise. One thread.
  */
 #ifndef HM_EVAL_ORDER_H
 #define HM_EVAL_ORDER_H

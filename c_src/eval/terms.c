@@ -128,7 +128,8 @@ static value read_bits(struct heap *heap, const uint8_t *at) {
     unsigned last_bits;
     view_bits(at, &bytes, &last_bits);
     value binary = heap_binary(heap, bytes.at, bytes.size);
-    return bytes.size && last_bits < 8 ? heap_part(heap, binary, 0, 8 * (bytes.size - 1) + last_bits) : binary;
+    return bytes.size && last_bits < 8 ? heap_part(heap, binary, 0, 8 * (bytes.size - 1) + last_bits)
+                                       : binary;
 }
 
 /* As deep as what was checked, which is at most HM_DEPTH_MAX. */
@@ -281,8 +282,10 @@ static void write_handlers(hm_build *build, const struct fun *origin) {
     }
 }
 
-/* The terms of NEW_FUN_EXT, as the elements of a tuple: module, old index, old unique, pid, the free variable. */
-static void write_parts(struct writing *w, value fun, const struct fun *origin, uint32_t index, unsigned depth) {
+/* The terms of NEW_FUN_EXT, as the elements of a tuple: module, old index, old unique, pid, the free
+ * variable. */
+static void write_parts(struct writing *w, value fun, const struct fun *origin, uint32_t index,
+                        unsigned depth) {
     const value *fields = value_words(fun);
     hm_put_tuple(w->build, 5);
     hm_put_atom(w->build, "erl_eval");

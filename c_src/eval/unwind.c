@@ -63,8 +63,7 @@ void unwind_bad_form(struct machine *m, value form) {
 static value exit_value(struct machine *m) {
     if (m->class == A(throw))
         return m->reason;
-    value reason =
-        m->class == A(error) ? heap_tuple_of(&m->heap, m->reason, m->stack) : m->reason;
+    value reason = m->class == A(error) ? heap_tuple_of(&m->heap, m->reason, m->stack) : m->reason;
     return heap_tuple_of(&m->heap, A(EXIT), reason);
 }
 

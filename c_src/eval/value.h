@@ -1,13 +1,14 @@
 /*
  * eval/value: the values of one evaluation, and the heap they live in.
  *
- * A value is one word: a small integer, an atom that the library knows, [], or a pointer to an object: a header and
- * words. Maps are sorted arrays. Nothing moves while C code runs: the heap only grows, up to its limit, and is
- * collected (heap_collect, copying) between two steps of the machine, which names the roots.
+ * A value is one word: a small integer, an atom that the library knows, [], or a pointer to an object: a
+ * header and words. Maps are sorted arrays. Nothing moves while C code runs: the heap only grows, up to its
+ * limit, and is collected (heap_collect, copying) between two steps of the machine, which names the roots.
  *
- * When the limit is reached or memory is short, `exhausted` sticks and constructors answer []: what runs goes on with
- * values that are valid, and the machine ends the evaluation after the step. Only who fills an object by hand looks for
- * NULL. Objects of the library (eval/library) are shared by all evaluations of a node and never collected. One thread.
+ * When the limit is reached or memory is short, `exhausted` sticks and constructors answer []: what runs goes
+ * on with values that are valid, and the machine ends the evaluation after the step. Only who fills an object
+ * by hand looks for NULL. Objects of the library (eval/library) are shared by all evaluations of a node and
+ * never collected. One thread.
  */
 #ifndef HM_EVAL_VALUE_H
 #define HM_EVAL_VALUE_H
@@ -20,7 +21,7 @@ typedef uint64_t value;
 
 enum value_kind {
     /* payload: values */
-    KIND_CONS,   /* head, tail */
+    KIND_CONS, /* head, tail */
     KIND_TUPLE,
     KIND_MAP,    /* key, value, key, value ... in the order of order_compare_exact */
     KIND_FUN,    /* enum fun_field */
@@ -155,7 +156,8 @@ struct bits {
     size_t first, count; /* bits */
 };
 bool value_bits(value v, struct bits *bits);
-/* The bytes of a binary (whole bytes) when they lie in place; false: no binary, or one that starts inside a byte. */
+/* The bytes of a binary (whole bytes) when they lie in place; false: no binary, or one that starts inside a
+ * byte. */
 bool value_binary(value v, struct bytes *bytes);
 static inline bool value_is_binary(value v) {
     struct bits bits;
@@ -180,8 +182,8 @@ struct heap_budget { /* of all evaluations of a node */
 struct heap {
     struct heap_chunk *chunks;
     uint8_t *at, *end;
-    size_t bytes;     /* in chunks */
-    size_t used;      /* in objects */
+    size_t bytes; /* in chunks */
+    size_t used;  /* in objects */
     size_t next_collection;
     size_t limit;
     struct heap_budget *budget;
@@ -199,13 +201,14 @@ static inline bool heap_is_due(const struct heap *heap) {
     return heap->used >= heap->next_collection;
 }
 
-/* Takes memory outside of the chunks (or gives it back, negative) from the budget. false: there is none left. */
+/* Takes memory outside of the chunks (or gives it back, negative) from the budget. false: there is none left.
+ */
 bool heap_reserve(struct heap *heap, long bytes);
 /* The header of a new object with its payload unset, or NULL (exhausted). */
 value *heap_object(struct heap *heap, enum value_kind kind, size_t words);
 value heap_cons(struct heap *heap, value head, value tail);
 value heap_tuple(struct heap *heap, size_t arity, const value elements[]);
-#define heap_tuple_of(heap, ...) \
+#define heap_tuple_of(heap, ...)                                                                             \
     heap_tuple(heap, sizeof((value[]){__VA_ARGS__}) / sizeof(value), (const value[]){__VA_ARGS__})
 value heap_integer(struct heap *heap, int64_t i);
 value heap_unsigned(struct heap *heap, uint64_t u);
@@ -228,8 +231,8 @@ value heap_reverse(struct heap *heap, value list, value tail);
 struct bytes value_atom_text(const struct heap *heap, value atom);
 bool value_is_atom_text(const struct heap *heap, value v, const char *text);
 
-/* Collection: copies what the roots reach into fresh memory and frees the rest. visit calls heap_visit for each place
- * that holds a root. Nothing happens without memory for it. */
+/* Collection: copies what the roots reach into fresh memory and frees the rest. visit calls heap_visit for
+ * each place that holds a root. Nothing happens without memory for it. */
 void heap_collect(struct heap *heap, void (*visit)(void *arg, struct heap *heap), void *arg);
 void heap_visit(struct heap *heap, value *place);
 /* Makes all objects of this heap static, for ever: they may be referred to from other heaps. */

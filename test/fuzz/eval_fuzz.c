@@ -1,5 +1,6 @@
 /* layer: eval */
-/* Closures with any forms: evaluation ends within its limits, and what it comes to can be written and checked. */
+/* Closures with any forms: evaluation ends within its limits, and what it comes to can be written and
+ * checked. */
 #include <stdint.h>
 #include <stdlib.h>
 

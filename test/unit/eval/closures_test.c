@@ -58,7 +58,8 @@ static bool is_like(struct machine *m, value found, hm_term expected) {
         return hm_list_end(&list, NULL) ? found == VALUE_NIL : !value_is_cons(found);
     }
     hm_build *build = hm_build_new();
-    bool like = terms_write(&m->heap, build, found, m->origin) == HM_OK && hm_term_equal(hm_build_term(build), expected);
+    bool like = terms_write(&m->heap, build, found, m->origin) == HM_OK &&
+                hm_term_equal(hm_build_term(build), expected);
     hm_build_free(build);
     return like;
 }
@@ -72,15 +73,16 @@ static void compare(struct run *run, hm_term text, hm_term fun, hm_term outcome)
     machine_apply(&m, terms_read(&m.heap, fun), VALUE_NIL);
     enum machine_status status = run_all(&m);
     assert_true(hm_tuple_elements(outcome, 2, parts));
-    bool same = hm_is_atom(parts[0], "value")
-                    ? status == MACHINE_VALUE && is_like(&m, m.result, parts[1])
-                    : status == MACHINE_RAISED && is_like(&m, m.class, parts[0]) && is_like(&m, m.reason, parts[1]);
+    bool same = hm_is_atom(parts[0], "value") ? status == MACHINE_VALUE && is_like(&m, m.result, parts[1])
+                                              : status == MACHINE_RAISED && is_like(&m, m.class, parts[0]) &&
+                                                    is_like(&m, m.reason, parts[1]);
     run->compared++;
     if (!same) {
         char *expected = NULL, *found = printed(&m, status == MACHINE_VALUE ? m.result : m.reason);
         hm_term_print(parts[1], HM_SYNTAX_ERLANG, 300, &expected);
         hm_get_text(text, name, sizeof name, &size);
-        print_message("%s\n  expected %s\n  found    %s (status %d)\n", name, expected, found ? found : "?", status);
+        print_message("%s\n  expected %s\n  found    %s (status %d)\n", name, expected, found ? found : "?",
+                      status);
         free(expected);
         free(found);
         run->differing++;

@@ -24,11 +24,13 @@ static int scenario(void) {
     return error;
 }
 
-/* The library's own allocations are thousands and alike: those of the first hundred and of the evaluation are tried. */
+/* The library's own allocations are thousands and alike: those of the first hundred and of the evaluation are
+ * tried. */
 static void every_allocation_may_fail(void **state) {
-    static const char *const TEXTS[] = {"inspect({:ok, [a: 1, b: [c: 2]]})", "Enum.sort_by([\"ccc\", \"a\", \"bb\"], &String.length/1)",
-                                        "123456789012345678901234567890 * 987654321098765432109876543210",
-                                        "String.upcase(\"h\xc3\xa9llo w\xc3\xb6rld\")", "f = fn x -> fn y -> x + y end end; f.(1).(2)"};
+    static const char *const TEXTS[] = {
+        "inspect({:ok, [a: 1, b: [c: 2]]})", "Enum.sort_by([\"ccc\", \"a\", \"bb\"], &String.length/1)",
+        "123456789012345678901234567890 * 987654321098765432109876543210",
+        "String.upcase(\"h\xc3\xa9llo w\xc3\xb6rld\")", "f = fn x -> fn y -> x + y end end; f.(1).(2)"};
     (void)state;
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         fun = recorded_fun(TEXTS[i]);

@@ -72,7 +72,7 @@ static void expect_reason(struct fixture *fixture, const char *pattern) {
 }
 
 #define RECEIVE(body) "[{clause,1,[],[],[{'receive',1,[{clause,1,[{var,1,'X'}],[],[" body "]}]}]}]"
-#define CALL(module, function, arguments) \
+#define CALL(module, function, arguments)                                                                    \
     "{call,1,{remote,1,{atom,1," module "},{atom,1," function "}},[" arguments "]}"
 
 static void ends_with_what_it_comes_to(void **state) {
@@ -83,7 +83,8 @@ static void ends_with_what_it_comes_to(void **state) {
         {"[{clause,1,[],[],[" CALL("erlang", "exit", "{atom,1,bye}") "]}]", "bye"},
         {"[{clause,1,[],[],[" CALL("erlang", "throw", "{atom,1,ball}") "]}]", "{{nocatch, ball}, _}"},
         {"[{clause,1,[],[],[" CALL("foo", "bar", "") "]}]", "{undef, [{foo, bar, [], []} | _]}"},
-        {"[{clause,1,[],[],[{match,1,{integer,1,1},{integer,1,2}}]}]", "{{badmatch, 2}, [{erl_eval, expr, 6, []} | _]}"},
+        {"[{clause,1,[],[],[{match,1,{integer,1,1},{integer,1,2}}]}]",
+         "{{badmatch, 2}, [{erl_eval, expr, 6, []} | _]}"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         hm_build *fun = closure_of(CASES[i].clauses);
@@ -116,7 +117,8 @@ static void is_killed_while_it_waits(void **state) {
 /* More than one slice, and more than it may have. */
 static void ends_over_its_memory(void **state) {
     struct fixture *fixture = *state;
-    hm_build *fun = closure_of("[{clause,1,[],[],[" CALL("lists", "seq", "{integer,1,1},{integer,1,1000000}") "]}]");
+    hm_build *fun =
+        closure_of("[{clause,1,[],[],[" CALL("lists", "seq", "{integer,1,1},{integer,1,1000000}") "]}]");
     spawn_closure(fixture, hm_build_term(fun));
     for (int i = 0; i < 1000 && !fixture->probe.count; i++)
         fixture_run(fixture);
@@ -128,8 +130,8 @@ static void ends_over_its_memory(void **state) {
 /* What the library lacks is looked for in the node's table. */
 static void calls_functions_of_the_table(void **state) {
     struct fixture *fixture = *state;
-    hm_build *fun =
-        closure_of("[{clause,1,[],[],[" CALL("erlang", "exit", CALL("erlang", "statistics", "{atom,1,io}")) "]}]");
+    hm_build *fun = closure_of(
+        "[{clause,1,[],[],[" CALL("erlang", "exit", CALL("erlang", "statistics", "{atom,1,io}")) "]}]");
     spawn_closure(fixture, hm_build_term(fun));
     expect_reason(fixture, "{{input, _}, {output, _}}");
     hm_build_free(fun);

@@ -13,7 +13,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void begin(struct machine *m, const struct library *library, const struct machine_limits *limits, const char *text) {
+static void begin(struct machine *m, const struct library *library, const struct machine_limits *limits,
+                  const char *text) {
     hm_term fun = recorded_fun(text);
     machine_init(m, library, limits, NULL);
     machine_apply(m, terms_read(&m->heap, fun), VALUE_NIL);
@@ -101,7 +102,8 @@ static void collects_what_nothing_reaches(void **state) {
 static value wait_form(struct heap *heap) {
     struct hm_build *build = hm_build_new();
     char error[200];
-    const char *text = "[{clause,1,[],[],[{'receive',1,[{clause,1,[{tuple,1,[{atom,1,wanted},{var,1,'X'}]}],[],[{var,1,'X'}]}],"
+    const char *text = "[{clause,1,[],[],[{'receive',1,[{clause,1,[{tuple,1,[{atom,1,wanted},{var,1,'X'}]}],["
+                       "],[{var,1,'X'}]}],"
                        "{integer,1,50},[{atom,1,late}]}]}]";
     assert_int_equal(hm_term_parse(text, HM_SYNTAX_ERLANG, build, error, sizeof error), HM_OK);
     value form = terms_read(heap, hm_build_term(build));
@@ -152,12 +154,22 @@ static void times_out(void **state) {
 /* Forms that are none, one for each kind of place. */
 static void bad_forms_are_errors(void **state) {
     static const char *const FORMS[] = {
-        "x", "[]", "[x]", "[{clause,1,[],[],[]}]", "[{clause,1,[],[],[x]}]", "[{clause,1,[],[],[{call,1,2,3}]}]",
-        "[{clause,1,[],[],[{match,1,{foo},{integer,1,1}}]}]", "[{clause,1,[],[],[{bin,1,[x]}]}]",
-        "[{clause,1,[],[],[{'case',1,{integer,1,1},[x]}]}]", "[{clause,1,[],[],[{'try',1,[{atom,1,a}],x,y,z}]}]",
-        "[{clause,1,[],[],[{'receive',1,x,{integer,1,0},y}]}]", "[{clause,1,[],[],[{lc,1,{var,1,'X'},[{generate,1,x,{string,1,\"a\"}}|y]}]}]",
-        "[{clause,1,[],[],[{map,1,[{map_field_assoc,1}]}]}]", "[{clause,1,[],[],[{'fun',1,{clauses,[]}}]}]",
-        "[{clause,1,[],[],[{op,1,'+',{integer,1,x},{integer,1,2}}]}]", "[{clause,1,[],[],[{tuple,1,[{integer,1,1}|x]}]}]"};
+        "x",
+        "[]",
+        "[x]",
+        "[{clause,1,[],[],[]}]",
+        "[{clause,1,[],[],[x]}]",
+        "[{clause,1,[],[],[{call,1,2,3}]}]",
+        "[{clause,1,[],[],[{match,1,{foo},{integer,1,1}}]}]",
+        "[{clause,1,[],[],[{bin,1,[x]}]}]",
+        "[{clause,1,[],[],[{'case',1,{integer,1,1},[x]}]}]",
+        "[{clause,1,[],[],[{'try',1,[{atom,1,a}],x,y,z}]}]",
+        "[{clause,1,[],[],[{'receive',1,x,{integer,1,0},y}]}]",
+        "[{clause,1,[],[],[{lc,1,{var,1,'X'},[{generate,1,x,{string,1,\"a\"}}|y]}]}]",
+        "[{clause,1,[],[],[{map,1,[{map_field_assoc,1}]}]}]",
+        "[{clause,1,[],[],[{'fun',1,{clauses,[]}}]}]",
+        "[{clause,1,[],[],[{op,1,'+',{integer,1,x},{integer,1,2}}]}]",
+        "[{clause,1,[],[],[{tuple,1,[{integer,1,1}|x]}]}]"};
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
         struct machine m;
         hm_build *build = hm_build_new();
