@@ -195,6 +195,9 @@ const struct option option_table[] = {
              "broadcast_period, max_silent_periods, down_period, permdown_period, clock_sample_periods. May be repeated."},
     {"presence-max", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(presence_max), .fallback = "1000000", .min = 1,
      .max = 1000000000, .help = "How many presences, of all nodes, one shard of a --phoenix-presence knows."},
+    {"greeter", "NAME", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(greeter),
+     .help = "Greet nodes that connect under this registered name, and log greetings: MyApp.Greeter, or my_greeter. "
+             "Without it, DistributedHelloWorld.Greeter. May be repeated."},
     {"pubsub-max-topics", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_max_topics),
      .fallback = "1000000", .min = 1, .max = 1000000000,
      .help = "How many topics and patterns pubsub takes subscriptions for."},

@@ -122,6 +122,8 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
         .phoenix_count = setup->phoenix_count,
         .trackers = setup->trackers,
         .tracker_count = settings->phoenix_presence.count,
+        .greeters = (const char *const *)settings->greeter.items,
+        .greeter_count = settings->greeter.count,
         .without = (const char *const *)settings->without.items,
         .without_count = settings->without.count,
     };

@@ -11,7 +11,8 @@
     entry("pubsub", pubsub_start)                 \
     entry("bus", bus_start)                       \
     entry("phoenix", phoenix_start)               \
-    entry("phoenix_tracker", tracker_start)
+    entry("phoenix_tracker", tracker_start)       \
+    entry("greeter", greeter_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

@@ -48,6 +48,8 @@ struct service_config {
     size_t phoenix_count;
     struct tracker *trackers;   /* tracker.h; each over one of the phoenixes */
     size_t tracker_count;
+    const char *const *greeters; /* names of greeters; without any, the one of the article */
+    size_t greeter_count;
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -81,6 +83,7 @@ int pg_service_start(hm_node *node, const struct service_config *config);
 int pubsub_start(hm_node *node, const struct service_config *config);
 int phoenix_start(hm_node *node, const struct service_config *config);
 int tracker_start(hm_node *node, const struct service_config *config);
+int greeter_start(hm_node *node, const struct service_config *config);
 int bus_start(hm_node *node, const struct service_config *config);
 
 #endif
