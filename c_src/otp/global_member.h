@@ -3,7 +3,9 @@
  *
  * What lib/kernel/src/global.erl (OTP 25) does in four kinds of processes is done here in files of one struct:
  *   global_member.c     the server: calls and messages; the end of everything
- *   global_session.c    the server: joining with another node, and what becomes of it
+ *   global_session.c    the server: joining with another node
+ *   global_join.c       the server: what becomes of it when both agree
+ *   global_nodes.c      the other nodes, and what all files share
  *   global_changes.c    the server: names and locks
  *   global_rounds.c     calls to several nodes at once
  *   global_locker.c     the locker: locks two partitions so that they can be joined

@@ -269,9 +269,13 @@ struct other *other_get(struct global_member *m, const hm_node_name *name); /* N
 bool other_is_known(const struct global_member *m, const hm_node_name *name);
 /* Version as global.erl's node_vsn/2: 0 when unknown. */
 int64_t other_version(const struct global_member *m, const hm_node_name *name);
+void other_free(struct global_member *m, struct other *other);
 void other_drop_idle(struct global_member *m, struct other *other);
 /* Has the node told in_sync when it is connected (at once when it is), and notices when it cannot be. */
 void other_reach(struct global_member *m, struct other *other, bool in_sync);
+/* Another try, within the number that other_reach allows. */
+void other_try_to_reach(struct global_member *m, struct other *other);
+void other_stop_reaching(struct global_member *m, struct other *other);
 void member_tell_in_sync(struct global_member *m, const hm_node_name *node);
 
 /* global_session.c */
@@ -280,6 +284,11 @@ void session_message(struct global_member *m, const struct global_message *messa
 void session_heal(struct global_member *m);
 void session_cancel(struct global_member *m, struct other *other, int64_t tag, struct news *news);
 void session_reset(struct other *other);
+void session_drop(struct global_member *m, struct other *other);
+
+/* global_join.c */
+void session_join(struct global_member *m, struct other *other);
+void session_on_new_nodes(struct global_member *m, const struct global_message *message);
 
 /* global_changes.c */
 void changes_delete(struct global_member *m, struct global_name *name);
