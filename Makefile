@@ -76,6 +76,9 @@ EVENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libmd)
 EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath) -lm
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
 EDIT_LIBS = $(shell $(PKG_CONFIG) --libs libedit)
+# Datagrams that are encrypted (discovery): the program's, not the library's.
+CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
+needs_crypto = $(if $(filter discovery,$(upto_$1)),$$(CRYPTO_LIBS))
 CMOCKA_LIBS = -lcmocka
 
 # ---- flags ----
@@ -169,7 +172,7 @@ $(foreach l,$(HAVE_LAYERS),$(eval $(call layer,$l)))
 
 $(PROGRAM): $(ALL_OBJS) $(B)/.allobjs $(B)/.ldflags scripts/hermod.dynlist
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(EDIT_LIBS) -ldl
+	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(CRYPTO_LIBS) $(EDIT_LIBS) -ldl
 
 # The library is one relocatable object, erl_interface's members included, in which everything but hm_* has become
 # local: a program may link libhermod.a next to its own list.o, its own ei and its own uthash tables.
@@ -211,7 +214,7 @@ $(B)/test/unit/$1/%_test: $(B)/test/unit/$1/%_test.o $(B)/libsupport.a $(call ar
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(HM_LDFLAGS) $$(if $$(filter %_oom_test,$$@),$$(WRAP_ALLOC)) -o $$@ $$< \
 		-Wl,--start-group $(B)/libsupport.a $(call archives_upto,$1) $(if $(filter etf,$(upto_$1)),$$(EI_LIB)) -Wl,--end-group \
-		$$(CMOCKA_LIBS) $$(EVENT_LIBS) $(if $(filter cli,$1),$$(EDIT_LIBS)) -ldl
+		$$(CMOCKA_LIBS) $$(EVENT_LIBS) $(call needs_crypto,$1) $(if $(filter cli,$1),$$(EDIT_LIBS)) -ldl
 endef
 $(foreach l,$(HAVE_LAYERS),$(eval $(call unit_layer,$l)))
 .PRECIOUS: $(B)/test/%.o
@@ -235,12 +238,12 @@ define fuzz_target
 $(B)/test/fuzz/$1_replay: $(B)/test/fuzz/$1_fuzz.o $(B)/test/fuzz/replay.o $(call archives_upto,$2) $(B)/.ldflags
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(HM_LDFLAGS) -o $$@ $(B)/test/fuzz/$1_fuzz.o $(B)/test/fuzz/replay.o \
-		-Wl,--start-group $(call archives_upto,$2) $$(EI_LIB) -Wl,--end-group $$(EVENT_LIBS) -ldl
+		-Wl,--start-group $(call archives_upto,$2) $$(EI_LIB) -Wl,--end-group $$(EVENT_LIBS) $(call needs_crypto,$2) -ldl
 
 $(B)/test/fuzz/$1_fuzz: $(B)/test/fuzz/$1_fuzz.o $(call archives_upto,$2) $(B)/.ldflags
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(HM_LDFLAGS) -fsanitize=fuzzer -o $$@ $(B)/test/fuzz/$1_fuzz.o \
-		-Wl,--start-group $(call archives_upto,$2) $$(EI_LIB) -Wl,--end-group $$(EVENT_LIBS) -ldl
+		-Wl,--start-group $(call archives_upto,$2) $$(EI_LIB) -Wl,--end-group $$(EVENT_LIBS) $(call needs_crypto,$2) -ldl
 endef
 fuzz_layer = $(or $(filter $(LAYERS),$(shell sed -n '1s,.*layer: *\([a-z]*\).*,\1,p' test/fuzz/$1_fuzz.c)), \
 	$(error test/fuzz/$1_fuzz.c: its first line must name its layer, as in /* layer: dist */))

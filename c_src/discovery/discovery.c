@@ -19,6 +19,8 @@ const struct discovery_strategy *const discovery_strategies[] = {
     &discovery_hosts,
     &discovery_local_epmd,
     &discovery_broadcast,
+    &discovery_gossip,
+    &discovery_nodefinder,
     NULL,
 };
 
@@ -95,6 +97,12 @@ void discovery_junk(struct discovery *discovery, const char *from, const char *t
     discovery_log(discovery, HM_LOG_WARN, "discovery.junk", "ignored %llu that made no sense, the last from %s: %s",
                   (unsigned long long)discovery->junk_quiet, from, text);
     discovery->junk_quiet = 0;
+}
+
+void discovery_foreign(struct discovery *discovery, const char *from, const char *text) {
+    if (discovery->counters.foreign++ == 0)
+        discovery_log(discovery, HM_LOG_INFO, "discovery.foreign", "there is another cluster on this network; from %s: %s", from,
+                      text);
 }
 
 void discovery_trouble(struct discovery *discovery, const char *id, const char *text) {

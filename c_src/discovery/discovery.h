@@ -73,6 +73,7 @@ bool discovery_flag(const struct discovery_spec *spec, const char *key);
 
 struct discovery_counters {
     uint64_t junk;    /* datagrams and answers that make no sense */
+    uint64_t foreign; /* well formed, but of a cluster with another secret */
     uint64_t refused; /* names over max_nodes */
 };
 

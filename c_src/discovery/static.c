@@ -19,6 +19,10 @@ static int open_static(struct discovery *discovery, void *state, char *why, size
     const char *const keys[] = {NULL, "mandatory"};
     bool any = false;
     (void)state;
+    if (discovery_text(spec, "mandatory") && !discovery_number(spec, "timeout")) {
+        snprintf(why, capacity, "static: mandatory needs a timeout, as in static:mandatory=a@host,timeout=10");
+        return HM_EINVAL;
+    }
     for (size_t i = 0; i < 2; i++) {
         const char *name;
         for (size_t place = 0; (name = discovery_value(spec, keys[i], &place)); any = true) {
@@ -26,11 +30,6 @@ static int open_static(struct discovery *discovery, void *state, char *why, size
             if (error)
                 return error;
         }
-    }
-    size_t place = 0;
-    if (discovery_value(spec, "mandatory", &place) && !discovery_number(spec, "timeout")) {
-        snprintf(why, capacity, "static: mandatory needs a timeout, as in static:mandatory=a@host,timeout=10");
-        return HM_EINVAL;
     }
     if (any)
         return HM_OK;

@@ -33,11 +33,14 @@ void discovery_drop_silent(struct discovery *discovery, int64_t ms);
 
 /* Counts what came from a stranger and made no sense, and says so now and then. from: where it came from; text: what was wrong. */
 void discovery_junk(struct discovery *discovery, const char *from, const char *text);
+/* What was not meant for us, as a datagram of a cluster with another secret: counted, and said once. */
+void discovery_foreign(struct discovery *discovery, const char *from, const char *text);
 void discovery_log(struct discovery *discovery, enum hm_log_level level, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Something that is tried again did not work, or works again (text NULL): said once until it changes. id as in the log. */
 void discovery_trouble(struct discovery *discovery, const char *id, const char *text);
 
-extern const struct discovery_strategy discovery_static, discovery_hosts, discovery_local_epmd, discovery_broadcast;
+extern const struct discovery_strategy discovery_static, discovery_hosts, discovery_local_epmd, discovery_broadcast,
+    discovery_gossip, discovery_nodefinder;
 
 #endif

@@ -1,0 +1,290 @@
+%% Nodes that find each other: broadcast and multicast across links between network namespaces that the suite makes, with the
+%% originals (announcer.erl) on BEAM nodes; and what is Hermod's own. Namespaces need root: without, those cases are skipped.
+-module(discovery_SUITE).
+-include("conformance.hrl").
+-compile([export_all, nowarn_export_all]).
+
+all() -> [{group, links}] ++ [{group, hermod_only} || target:kind() =:= hermod].
+
+groups() ->
+    [{links, [], [broadcast, gossip, gossip_secret, nodefinder] ++ [secrets_differ || target:kind() =:= hermod]},
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, tool, tool_fails, mistakes, config_file,
+                        short_and_long, junk, flood]}].
+
+init_per_group(links, C) ->
+    Net = target:unique("hm"),
+    case make_network(Net) of
+        ok -> [{net, Net} | C];
+        {error, Why} -> remove_network(Net), {skip, "needs root and network namespaces: " ++ Why}
+    end;
+init_per_group(_, C) -> C.
+end_per_group(links, C) -> remove_network(?config(net, C));
+end_per_group(_, _) -> ok.
+
+end_per_testcase(_, C) ->
+    case ?config(net, C) of
+        undefined -> ok;
+        Net -> [end_processes(Net, I) || I <- [1, 2, 3]]
+    end.
+
+%% ---- a network: three namespaces on one bridge, which is in a fourth
+
+ns(Net, I) -> Net ++ "-" ++ integer_to_list(I).
+address(I) -> "10.99.7." ++ integer_to_list(I).
+
+make_network(Net) ->
+    Hub = ns(Net, 0),
+    sh([["ip netns add ", Hub], ["ip -n ", Hub, " link add bridge type bridge mcast_snooping 0"],
+        ["ip -n ", Hub, " link set bridge up"]] ++
+       lists:append([
+           begin
+               Ns = ns(Net, I), Leg = "leg" ++ integer_to_list(I),
+               [["ip netns add ", Ns], ["ip -n ", Ns, " link set lo up"],
+                ["ip -n ", Hub, " link add ", Leg, " type veth peer name eth0 netns ", Ns],
+                ["ip -n ", Hub, " link set ", Leg, " master bridge up"],
+                ["ip -n ", Ns, " address add ", address(I), "/24 brd + dev eth0"], ["ip -n ", Ns, " link set eth0 up"],
+                %% the originals send where the default route goes
+                ["ip -n ", Ns, " route add default dev eth0"]]
+           end || I <- [1, 2, 3]])).
+
+remove_network(Net) ->
+    [begin end_processes(Net, I), os:cmd("ip netns del " ++ ns(Net, I) ++ " 2>&1") end || I <- [1, 2, 3, 0]],
+    ok.
+
+%% By id: those that are in the namespace, among them an epmd.
+end_processes(Net, I) ->
+    Pids = string:lexemes(os:cmd("ip netns pids " ++ ns(Net, I) ++ " 2>/dev/null"), "\n"),
+    [os:cmd("kill -KILL " ++ Pid) || Pid <- Pids],
+    Pids =:= [] orelse target:wait(fun() -> os:cmd("ip netns pids " ++ ns(Net, I)) =:= "" end).
+
+sh([]) -> ok;
+sh([Command | More]) ->
+    case os:cmd(lists:flatten([Command, " 2>&1 && echo fine"])) of
+        "fine\n" -> sh(More);
+        Text -> {error, lists:flatten([Command, ": ", Text])}
+    end.
+
+%% ---- nodes in it
+
+inside(Net, I, Program, Args) ->
+    {"/bin/sh", ["-c", "exec ip netns exec \"$0\" \"$@\"", ns(Net, I), Program | Args]}.
+
+start_inside(Net, I, {beam, Name}, Kind, Args) ->
+    run_inside(Net, I, "erl", ["-noshell", "-noinput", "-name", Name, "-setcookie", target:cookie(), "-connect_all", "false",
+                               "-pa", os:getenv("TEST_EBIN"), "-run", "announcer", "main", Kind | Args]);
+start_inside(Net, I, {hermod, Name}, Kind, Args) ->
+    run_inside(Net, I, target:hermod(), ["start", "--name", Name, "--cookie", target:cookie(), "--connect-all", "false",
+                                         "--discover", lists:append([Kind] ++ [":secret=" ++ S || S <- Args])]).
+
+run_inside(Net, I, Program, Args) ->
+    {Sh, All} = inside(Net, I, Program, Args),
+    open_port({spawn_executable, Sh}, [{args, All}, stderr_to_stdout, {line, 1000}, exit_status, binary]).
+
+%% Who this node is connected to; no_answer while it is not there.
+nodes_of(Net, I, Name) ->
+    {Sh, All} = inside(Net, I, target:hermod(), ["rpc", "--timeout", "2000", "--cookie", target:cookie(), "--name",
+                                                 target:unique("ask") ++ "@" ++ address(I), Name, "erlang", "nodes"]),
+    case target:run(Sh, All) of
+        {0, Out, _} -> lists:sort([string:trim(N, both, "'") || N <- string:lexemes(binary_to_list(Out), "[],\n")]);
+        {_, _, _} -> no_answer
+    end.
+
+%% In each namespace a BEAM with the original, and a target.
+names() ->
+    [{I, Kind, atom_to_list(Role) ++ "@" ++ address(I)} || I <- [1, 2, 3], {Role, Kind} <- [{b, beam}, {t, target:kind()}]].
+
+find_each_other(C, Kind, Args) ->
+    Net = ?config(net, C),
+    Names = names(),
+    [start_inside(Net, I, {K, Name}, Kind, Args) || {I, K, Name} <- Names],
+    [target:wait(fun() -> nodes_of(Net, I, Name) =/= no_answer end) || {I, _, Name} <- Names],
+    All = lists:sort([Name || {_, _, Name} <- Names]),
+    {Ms, _} = target:ms(fun() ->
+        [target:wait(fun() ->
+            {Want, Got} = {All -- [Name], nodes_of(Net, I, Name)},
+            Got =:= Want orelse {Name, Got}
+        end) || {I, _, Name} <- Names]
+    end),
+    ct:log("~s: ~b ms after the last of six was up", [Kind, Ms]),
+    Ms.
+
+broadcast(C) -> ?assert(find_each_other(C, "broadcast", []) < 5000).
+gossip(C) -> ?assert(find_each_other(C, "gossip", []) < 7000). % its pauses are random, up to 5 s
+gossip_secret(C) -> ?assert(find_each_other(C, "gossip", ["s3cret"]) < 7000).
+nodefinder(C) -> ?assert(find_each_other(C, "nodefinder", []) < 5000).
+
+%% Two clusters on one network; the third node proves that the others were heard.
+secrets_differ(C) ->
+    Net = ?config(net, C),
+    [A, B, X] = [atom_to_list(R) ++ "@" ++ address(I) || {R, I} <- [{t, 1}, {b, 2}, {t, 3}]],
+    start_inside(Net, 1, {hermod, A}, "gossip", ["one"]),
+    start_inside(Net, 2, {beam, B}, "gossip", ["one"]),
+    Port = start_inside(Net, 3, {hermod, X}, "gossip", ["two"]),
+    target:wait(fun() -> nodes_of(Net, 1, A) =:= [B] end),
+    await_port(Port, "discovery.foreign"),
+    ?assertEqual([], nodes_of(Net, 3, X)).
+
+await_port(Port, Regex) ->
+    receive
+        {Port, {data, {_, Line}}} ->
+            case re:run(Line, Regex) of nomatch -> await_port(Port, Regex); _ -> ok end
+    after ?PATIENCE -> error({never_said, Regex})
+    end.
+
+%% ---- Hermod's own
+
+hermod(Args) -> hermod(Args, #{}).
+hermod(Args, Opts) ->
+    Env = [{"HERMOD_COOKIE", target:cookie()}] ++ maps:get(env, Opts, []),
+    {Status, Out, Err} = target:run(target:hermod(), Args, Opts#{env => Env}),
+    {Status, unicode:characters_to_list(Out), unicode:characters_to_list(Err)}.
+
+name(T) -> atom_to_list(maps:get(node, T)).
+discover(Text) -> #{args => ["--discover", Text]}.
+connected(P, T) -> target:wait(fun() -> ?ON(P, lists:member(maps:get(node, T), nodes())) end).
+says(Text, Regex) -> ?assertMatch({match, _}, re:run(Text, Regex, [unicode]), Text).
+
+%% Found although it comes later, and again after it was killed.
+static(_) ->
+    Name = target:unique("peer"),
+    T = target:start(discover("static:" ++ Name ++ "@" ++ target:host())),
+    P = target:start_peer(#{name => Name}),
+    connected(P, T),
+    target:kill(P),
+    Again = target:start_peer(#{name => Name}),
+    connected(Again, T),
+    [target:stop(X) || X <- [T, Again]].
+
+%% Ready only when it is connected: no waiting here.
+static_mandatory(_) ->
+    P = target:start_peer(),
+    T = target:start(discover("static:mandatory=" ++ name(P) ++ ",timeout=20")),
+    ?ON(P, ?assert(lists:member(maps:get(node, T), nodes()))),
+    {3, _, Err} = hermod(["start", "--sname", target:unique("x"), "--discover",
+                          "static:" ++ name(P) ++ ",mandatory=nobody@" ++ target:host() ++ ",timeout=0.5"]),
+    says(Err, "nobody@.* is not connected in time"),
+    [target:stop(X) || X <- [T, P]].
+
+static_timeout(_) ->
+    {Ms, T} = target:ms(fun() -> target:start(discover("static:nobody@" ++ target:host() ++ ",timeout=0.7")) end),
+    ?assert(Ms >= 700, Ms),
+    target:await_line(T, "discovery.sync .*nobody@"),
+    target:stop(T).
+
+hosts(_) ->
+    P = target:start_peer(),
+    File = filename:join(target:log_dir(), target:unique("hosts")),
+    ok = file:write_file(File, ["% hosts\n'", target:host(), "'.\n"]),
+    T = target:start(discover("hosts:" ++ File ++ ",interval=0.2")),
+    connected(P, T),
+    Later = target:start_peer(),
+    connected(Later, T),
+    [target:stop(X) || X <- [T, P, Later]].
+
+local_epmd(_) ->
+    P = target:start_peer(),
+    T = target:start(discover("local-epmd:interval=0.2")),
+    connected(P, T),
+    Later = target:start_peer(),
+    connected(Later, T),
+    target:kill(Later),
+    target:await_line(T, "discovery.lost .*" ++ name(Later)),
+    [target:stop(X) || X <- [T, P]].
+
+tool(_) ->
+    P = target:start_peer(),
+    {0, Out, ""} = hermod(["discover", "--timeout", "1000", "local-epmd"]),
+    says(Out, "(?m)^found " ++ name(P) ++ "$"),
+    {0, Quiet, ""} = hermod(["discover", "--count", "2", "--quiet", "static:a@b,c@d"]),
+    ?assertEqual("a@b\nc@d\n", Quiet),
+    {0, Json, ""} = hermod(["discover", "--count", "1", "--json", "static:a@b"]),
+    ?assertEqual("{\"event\":\"found\",\"node\":\"a@b\",\"by\":\"static\"}\n", Json),
+    target:stop(P).
+
+tool_fails(_) ->
+    {6, "", Err} = hermod(["discover", "--timeout", "300", "broadcast:port=" ++ integer_to_list(target:free_port())]),
+    says(Err, "0 nodes were found within 300 ms"),
+    {_, "", NoEpmd} = hermod(["discover", "--timeout", "300", "local-epmd"],
+                             #{env => [{"ERL_EPMD_PORT", integer_to_list(target:free_port())}]}),
+    says(NoEpmd, "none answers").
+
+mistakes(_) ->
+    [begin
+         {2, "", Err} = hermod(["start", "--sname", target:unique("x"), "--discover", Text]),
+         says(Err, Regex),
+         {2, "", Same} = hermod(["discover", Text]),
+         says(Same, Regex)
+     end || {Text, Regex} <- [{"gosip", "there are: .*gossip"}, {"gossip:secrte=x", "it takes: .*secret"},
+                              {"broadcast:port=0", "from 1 to 65535"}, {"static:nohost", "NAME@HOST"},
+                              {"hosts:/not/there", "cannot read /not/there"}, {"gossip:group=10.0.0.1", "no multicast group"},
+                              {"broadcast:if=no_such0", "no interface"}, {"static:mandatory=a@b", "needs a timeout"}]].
+
+config_file(_) ->
+    P = target:start_peer(),
+    File = filename:join(target:log_dir(), target:unique("config")),
+    ok = file:write_file(File, ["discover = static:", name(P), "\ndiscover = local-epmd:interval=1\n"]),
+    T = target:start(#{args => ["--config", File]}),
+    connected(P, T),
+    [target:stop(X) || X <- [T, P]].
+
+short_and_long(_) ->
+    T = target:start(discover("static:a@10.0.0.1")),
+    target:await_line(T, "discovery.name .*a@10.0.0.1"),
+    target:stop(T).
+
+%% ---- strangers
+
+loopback(Port) -> "broadcast:if=lo,address=127.255.255.255,silence=2,port=" ++ integer_to_list(Port).
+
+junk(_) ->
+    Port = target:free_port(),
+    P = target:start_peer(),
+    T = target:start(discover(loopback(Port))),
+    {ok, S} = gen_udp:open(0),
+    [ok = gen_udp:send(S, {127, 0, 0, 1}, Port, B) ||
+        B <- ["Test\n", "", "node::", ["node::", term_to_binary("string")], ["node::", 131, 119, 255],
+              ["node::", term_to_binary('no_host')], ["node::", term_to_binary('a b@c')], binary:copy(<<"x">>, 60000),
+              ["node::", 131, 80, 255, 255, 255, 255, 0]]],
+    target:await_line(T, "discovery.junk"),
+    ok = gen_udp:send(S, {127, 0, 0, 1}, Port, ["node::", term_to_binary(maps:get(node, P))]),
+    connected(P, T),
+    [target:stop(X) || X <- [T, P]].
+
+rss(#{ospid := Pid}) ->
+    {ok, Text} = file:read_file("/proc/" ++ integer_to_list(Pid) ++ "/status"),
+    {match, [Kb]} = re:run(Text, "VmRSS:\\s+(\\d+) kB", [{capture, all_but_first, list}]),
+    list_to_integer(Kb).
+
+%% Names of nodes that do not exist, on this host, where dialling them is cheap for whoever forges.
+flood(_) ->
+    Port = target:free_port(),
+    Host = target:host(),
+    T = target:start(#{args => ["--discover", loopback(Port), "--max-discovered", "50", "--max-names", "2000"]}),
+    P = target:start_peer(),
+    ?ON(P, pong = net_adm:ping(maps:get(node, T))),
+    {ok, S} = gen_udp:open(0, [{sndbuf, 1 bsl 20}]),
+    Send = fun(From, To) ->
+        [gen_udp:send(S, {127, 0, 0, 1}, Port, ["node::", term_to_binary(list_to_atom("f" ++ integer_to_list(I) ++ "@" ++ Host))])
+         || I <- lists:seq(From, To)]
+    end,
+    Send(1, 5000),
+    target:await_line(T, "discovery.limit"),
+    Before = rss(T),
+    N = maps:get(node, T),
+    [begin
+         Send(I * 5000, I * 5000 + 5000),
+         {Ms, pong} = target:ms(fun() -> ?ON(P, net_adm:ping(N)) end),
+         ?assert(Ms < 1000, Ms)
+     end || I <- lists:seq(1, 20)],
+    Grown = rss(T) - Before,
+    ct:log("~b KiB more after 100000 forged names", [Grown]),
+    ?assert(Grown < 8192 orelse os:getenv("HERMOD_VARIANT") =:= "asan", Grown),
+    Lines = [L || L <- target:lines(T), re:run(L, "discovery\\.(junk|limit)") =/= nomatch],
+    ?assert(length(Lines) < 20, Lines),
+    %% When it is over, others are found again.
+    Q = target:start_peer(),
+    target:wait(fun() ->
+        ok = gen_udp:send(S, {127, 0, 0, 1}, Port, ["node::", term_to_binary(maps:get(node, Q))]),
+        ?ON(Q, lists:member(N, nodes()))
+    end),
+    [target:stop(X) || X <- [T, P, Q]].
