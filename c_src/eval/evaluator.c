@@ -12,7 +12,8 @@
 #include "otp/gen_server.h"
 #include "otp/mfa.h"
 
-enum { SLICE_STEPS = 4000 };
+/* What one may do in its turn: less when there are many, so that a round of all of them stays short. */
+enum { SLICE_STEPS = 4000, SLICE_STEPS_LEAST = 200, ROUND_STEPS = 64000 };
 
 struct evaluator { /* otp->evaluator */
     struct otp_evaluator functions;
@@ -20,6 +21,7 @@ struct evaluator { /* otp->evaluator */
     struct heap_budget budget;
     struct machine_limits limits;
     uint64_t next_id;
+    uint32_t count; /* of those that have not ended */
 };
 
 /* One that has not ended in its first slice. */
@@ -42,7 +44,13 @@ static struct evaluation *evaluation_of(struct process_waiter *waiter) {
     return (struct evaluation *)(void *)((char *)waiter - offsetof(struct evaluation, waiter));
 }
 
+static int64_t slice_steps(const struct evaluation *e) {
+    int64_t share = ROUND_STEPS / (int64_t)evaluator_of(e->process->node)->count;
+    return share > SLICE_STEPS ? SLICE_STEPS : share < SLICE_STEPS_LEAST ? SLICE_STEPS_LEAST : share;
+}
+
 static void free_evaluation(struct evaluation *e) {
+    evaluator_of(e->process->node)->count--;
     machine_fini(&e->m);
     if (e->tick) {
         e->tick->run = NULL;
@@ -173,7 +181,7 @@ static bool set_timer(struct evaluation *e) {
 }
 
 static enum hm_verdict run(struct evaluation *e) {
-    enum machine_status status = machine_run(&e->m, SLICE_STEPS);
+    enum machine_status status = machine_run(&e->m, slice_steps(e));
     switch (status) {
     case MACHINE_BUSY: schedule(e); return HM_CONTINUE;
     case MACHINE_WAITING:
@@ -394,13 +402,14 @@ static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process
     e->then = *then;
     e->waiter.message = on_message;
     e->waiter.ended = on_ended;
+    evaluator->count++;
     process_wait(self, &e->waiter);
     return e;
 }
 
 /* The first slice; most code ends in it, and answers at once. */
 static enum mfa_outcome begin(struct evaluation *e, hm_build *result) {
-    enum machine_status status = machine_run(&e->m, SLICE_STEPS);
+    enum machine_status status = machine_run(&e->m, slice_steps(e));
     if (status == MACHINE_BUSY) {
         schedule(e);
         return MFA_LATER;
