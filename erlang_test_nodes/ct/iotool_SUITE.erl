@@ -196,11 +196,11 @@ spawn_child_prints(C) ->
 spawn_reason(C) ->
     {?RAISED, "", "exception exit: {because,1}\n"} = spawned(C, ["erlang", "exit", "[{because, 1}]"]),
     {?RAISED, "", Err} = spawned(C, ["erlang", "error", "[badarg]"]),
-    says(Err, "^exception error: bad argument\n"),
+    says(Err, "(?m)^exception error: bad argument\n"),
     {?RAISED, "", Err2} = spawned(C, ["nobody", "knows"]),
-    says(Err2, "^exception error: undefined function nobody:knows/0\n"),
+    says(Err2, "(?m)^exception error: undefined function nobody:knows/0\n"),
     {?RAISED, "", Err3} = spawned(C, ["erlang", "throw", "[ball]"]),
-    says(Err3, "^exception throw: ball\n").
+    says(Err3, "(?m)^exception throw: ball\n").
 
 spawn_json(C) ->
     {?FINE, "\"normal\"\n", "x\n"} = hermod(["spawn", "--json", peer(C), "io", "put_chars", "[\"x\"]"]),
