@@ -30,8 +30,9 @@ enum command_bit {
     IN_SUB = 1 << 9,
     IN_PUB = 1 << 10,
     IN_DISCOVER = 1 << 11,
+    IN_PRESENCE = 1 << 12,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -123,8 +124,8 @@ struct settings {
 
     char *server, *nick;
 
-    char *phoenix;
-    bool hermes, with_topic;
+    char *phoenix, *tracker;
+    bool hermes, with_topic, watch;
     uint64_t count;
 
     uint64_t timeout_ms;

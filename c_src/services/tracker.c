@@ -12,6 +12,8 @@
  *          replicas                           [{Shard, Node, up | down}]
  *     cast: those that change something, without an answer
  *
+ * The process `presence' answers the call trackers with the names of all of them.
+ *
  * Topics are binaries, a meta is any map; phx_ref is put into it, and on an update phx_ref_prev. A diff also goes to those who are subscribed to the
  * topic with the Phoenix.PubSub on this node, as with Phoenix.Presence; it stays on this node, for every node tells its own.
  */
@@ -728,6 +730,40 @@ static const struct hm_server_class tracker_class = {
     .state = put_state,
 };
 
+/* ---- the directory ---- */
+
+static int directory_init(hm_process *self, void *argument) {
+    hm_set_data(self, argument);
+    return 0;
+}
+
+static enum hm_verdict directory_call(hm_process *self, hm_term request, const hm_from *from) {
+    const struct service_config *config = hm_data(self);
+    hm_build *build;
+    if (!hm_is_atom(request, "trackers"))
+        return HM_UNKNOWN;
+    if (!(build = hm_build_new()))
+        return hm_reply(self, from, "{error, no_memory}");
+    hm_put_list(build, (uint32_t)config->tracker_count);
+    for (size_t i = 0; i < config->tracker_count; i++)
+        hm_put_atom(build, config->trackers[i].name);
+    hm_put_nil(build);
+    hm_reply_term(self, from, hm_build_term(build));
+    hm_build_free(build);
+    return HM_CONTINUE;
+}
+
+static const struct hm_server_class directory_class = {
+    .module = "phoenix_trackers",
+    .init = directory_init,
+    .call = directory_call,
+};
+
+static int start_directory(hm_node *node, const struct service_config *config) {
+    struct hm_start start = {.name = "presence", .restart = true};
+    return config->tracker_count ? hm_server_start(node, &directory_class, &start, (void *)(uintptr_t)config, NULL) : HM_OK;
+}
+
 int tracker_start(hm_node *node, const struct service_config *config) {
     for (size_t i = 0; i < config->tracker_count; i++) {
         struct hm_start start = {.name = config->trackers[i].name, .restart = true};
@@ -735,5 +771,5 @@ int tracker_start(hm_node *node, const struct service_config *config) {
         if (error)
             return error;
     }
-    return 0;
+    return start_directory(node, config);
 }

@@ -81,6 +81,11 @@ static int check_periods(struct tracker_periods *periods, bool down_given, char 
         snprintf(why, capacity, "down_period must be at least twice the broadcast_period");
         return HM_EINVAL;
     }
+    if (periods->down_ms <= (uint64_t)periods->broadcast_ms * (periods->silent + 1)) {
+        snprintf(why, capacity, "down_period must be longer than the %llu ms in which a replica without news says nothing: "
+                 "broadcast_period * (max_silent_periods + 1)", (unsigned long long)periods->broadcast_ms * (periods->silent + 1));
+        return HM_EINVAL;
+    }
     if (periods->permdown_ms <= periods->down_ms) {
         snprintf(why, capacity, "permdown_period must be larger than the down_period, which is %u ms", periods->down_ms);
         return HM_EINVAL;
