@@ -46,7 +46,7 @@ defmodule IOTest do
 
   test "Erlang's own :io.format", %{node: node} do
     assert printed(node, fn -> :io.format("~p ~ts~n", [%{a: 1}, "é"]) end) == "\#{a => 1} é\n"
-    assert printed(node, fn -> :io.fwrite("~s ~w", ["x", 'ab']) end) == "x [97,98]"
+    assert printed(node, fn -> :io.fwrite("~s ~w", ["x", ~c"ab"]) end) == "x [97,98]"
   end
 
   test "IO.gets and IO.read take lines", %{node: node} do
