@@ -76,8 +76,8 @@ EVENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libmd)
 EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath) -lm
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
 EDIT_LIBS = $(shell $(PKG_CONFIG) --libs libedit)
-# Datagrams that are encrypted (discovery): the program's, not the library's.
-CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
+# Datagrams that are encrypted, and DNS (discovery): the program's, not the library's.
+CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto) -lresolv
 needs_crypto = $(if $(filter discovery,$(upto_$1)),$$(CRYPTO_LIBS))
 CMOCKA_LIBS = -lcmocka
 

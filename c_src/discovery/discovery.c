@@ -21,6 +21,7 @@ const struct discovery_strategy *const discovery_strategies[] = {
     &discovery_broadcast,
     &discovery_gossip,
     &discovery_nodefinder,
+    &discovery_dns,
     NULL,
 };
 

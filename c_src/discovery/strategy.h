@@ -41,6 +41,6 @@ void discovery_log(struct discovery *discovery, enum hm_log_level level, const c
 void discovery_trouble(struct discovery *discovery, const char *id, const char *text);
 
 extern const struct discovery_strategy discovery_static, discovery_hosts, discovery_local_epmd, discovery_broadcast,
-    discovery_gossip, discovery_nodefinder;
+    discovery_gossip, discovery_nodefinder, discovery_dns;
 
 #endif

@@ -8,7 +8,7 @@ all() -> [{group, links}] ++ [{group, hermod_only} || target:kind() =:= hermod].
 
 groups() ->
     [{links, [], [broadcast, gossip, gossip_secret, nodefinder] ++ [secrets_differ || target:kind() =:= hermod]},
-     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, tool, tool_fails, mistakes, config_file,
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_srv, tool, tool_fails, mistakes, config_file,
                         short_and_long, junk, flood]}].
 
 init_per_group(links, C) ->
@@ -189,6 +189,68 @@ local_epmd(_) ->
     connected(Later, T),
     target:kill(Later),
     target:await_line(T, "discovery.lost .*" ++ name(Later)),
+    [target:stop(X) || X <- [T, P]].
+
+%% ---- a DNS server that says what it is told: {a, [Address]}, {srv, [Host]} or servfail
+
+dns_server() ->
+    {ok, Socket} = gen_udp:open(0, [binary, {ip, {127, 0, 0, 1}}, {active, true}]),
+    {ok, Port} = inet:port(Socket),
+    Pid = spawn_link(fun() -> receive {go, What} -> serve_dns(Socket, What) end end),
+    ok = gen_udp:controlling_process(Socket, Pid),
+    {Pid, "127.0.0.1:" ++ integer_to_list(Port)}.
+
+serve_dns(Socket, What) ->
+    receive
+        {go, Next} -> serve_dns(Socket, Next);
+        stop -> ok;
+        {udp, Socket, Ip, Port, Packet} ->
+            {ok, Query} = inet_dns:decode(Packet),
+            [Question] = inet_dns:msg(Query, qdlist),
+            Type = inet_dns:dns_query(Question, type),
+            Domain = inet_dns:dns_query(Question, domain),
+            Record = fun(Data) -> inet_dns:make_rr([{domain, Domain}, {type, Type}, {class, in}, {ttl, 5}, {data, Data}]) end,
+            Answers = case What of
+                          {a, List} when Type =:= a -> [Record(A) || A <- List];
+                          {srv, List} when Type =:= srv -> [Record({10, 50, 4369, H}) || H <- List];
+                          _ -> []
+                      end,
+            Header = inet_dns:make_header([{id, inet_dns:header(inet_dns:msg(Query, header), id)}, {qr, true},
+                                           {opcode, 'query'}, {rd, true}, {ra, true},
+                                           {rcode, case What of servfail -> 2; _ -> 0 end}]),
+            Reply = inet_dns:make_msg([{header, Header}, {qdlist, [Question]}, {anlist, Answers}, {nslist, []}, {arlist, []}]),
+            ok = gen_udp:send(Socket, Ip, Port, inet_dns:encode(Reply)),
+            serve_dns(Socket, What)
+    end.
+
+%% libcluster's DNSPoll: found when it is there, disconnected when it is gone. A server in trouble takes nobody away.
+dns(_) ->
+    {Dns, Server} = dns_server(),
+    Name = target:unique("app"),
+    P = target:start_peer(#{name => Name, long => true, host => "127.0.0.1"}),
+    T = target:start(#{long => true, host => "127.0.0.2",
+                       args => ["--discover", "dns:app.example,basename=" ++ Name ++ ",interval=0.1,server=" ++ Server]}),
+    Dns ! {go, {a, [{127, 0, 0, 1}, {127, 0, 0, 9}]}},
+    connected(P, T),
+    Dns ! {go, servfail},
+    target:await_line(T, "discovery.dns .*no DNS server"),
+    ?ON(P, ?assert(lists:member(maps:get(node, T), nodes()))),
+    Dns ! {go, {a, []}},
+    target:await_line(T, "discovery.lost .*" ++ Name ++ "@127.0.0.1"),
+    target:wait(fun() -> ?ON(P, not lists:member(maps:get(node, T), nodes())) end),
+    Dns ! {go, {a, [{127, 0, 0, 1}]}},
+    connected(P, T),
+    Dns ! stop,
+    [target:stop(X) || X <- [T, P]].
+
+dns_srv(_) ->
+    {Dns, Server} = dns_server(),
+    Name = target:unique("app"),
+    P = target:start_peer(#{name => Name}),
+    T = target:start(discover("dns:_epmd._tcp.app.example,srv,basename=" ++ Name ++ ",interval=0.1,server=" ++ Server)),
+    Dns ! {go, {srv, [target:host()]}},
+    connected(P, T),
+    Dns ! stop,
     [target:stop(X) || X <- [T, P]].
 
 tool(_) ->
