@@ -124,6 +124,10 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
         .tracker_count = settings->phoenix_presence.count,
         .greeters = (const char *const *)settings->greeter.items,
         .greeter_count = settings->greeter.count,
+        .user_list_interval = settings->user_list_sync == 1,
+        .user_list_interval_ms = settings->user_list_interval_ms,
+        .user_list_max_users = settings->user_list_max_users,
+        .user_list_max_bytes = settings->user_list_max_bytes,
         .without = (const char *const *)settings->without.items,
         .without_count = settings->without.count,
     };

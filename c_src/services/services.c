@@ -12,7 +12,8 @@
     entry("bus", bus_start)                       \
     entry("phoenix", phoenix_start)               \
     entry("phoenix_tracker", tracker_start)       \
-    entry("greeter", greeter_start)
+    entry("greeter", greeter_start)               \
+    entry("user_list", user_list_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

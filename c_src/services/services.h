@@ -50,6 +50,9 @@ struct service_config {
     size_t tracker_count;
     const char *const *greeters; /* names of greeters; without any, the one of the article */
     size_t greeter_count;
+    bool user_list_interval;    /* sends the users every so often, and not when they change */
+    uint64_t user_list_interval_ms;
+    size_t user_list_max_users, user_list_max_bytes; /* of one node */
     const char *const *without; /* names of services that are not wanted */
     size_t without_count;
 };
@@ -62,6 +65,9 @@ enum {
     PUBSUB_DEFAULT_MAX_TOPICS = 1000000,
     PUBSUB_DEFAULT_MAX_SUBSCRIPTIONS = 10000000,
     PUBSUB_DEFAULT_MAX_TOPIC = 4096,
+    USER_LIST_DEFAULT_INTERVAL_MS = 3000,
+    USER_LIST_DEFAULT_MAX_USERS = 100000,
+    USER_LIST_DEFAULT_MAX_BYTES = 16 * 1024 * 1024,
     PUBSUB_DEFAULT_KEPT = 1000,
     PUBSUB_KEPT_BYTES = 1024 * 1024,
     PRESENCE_DEFAULT_MAX = 1000000,
@@ -84,6 +90,7 @@ int pubsub_start(hm_node *node, const struct service_config *config);
 int phoenix_start(hm_node *node, const struct service_config *config);
 int tracker_start(hm_node *node, const struct service_config *config);
 int greeter_start(hm_node *node, const struct service_config *config);
+int user_list_start(hm_node *node, const struct service_config *config);
 int bus_start(hm_node *node, const struct service_config *config);
 
 #endif
