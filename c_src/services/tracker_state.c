@@ -299,8 +299,8 @@ static void remove_value(struct tracker_state *state, struct tracker_value *valu
 /* ---- own presences ---- */
 
 /* A tag that finds no memory is missing in the delta: others see the gap in our clocks and ask. */
-static void note(struct tracker_replica *replica, uint64_t clock) {
-    (void)tracker_clocks_add(&replica->delta, &clock, 1);
+static int note(struct tracker_replica *replica, uint64_t clock) {
+    return tracker_clocks_add(&replica->delta, &clock, 1);
 }
 
 static int make_tuple(hm_term pid, hm_term topic, hm_term key, hm_term meta, hm_term *tuple) {
@@ -337,10 +337,12 @@ int tracker_state_join(struct tracker_state *state, hm_term pid, hm_term topic, 
     return HM_OK;
 }
 
-/* The removal is an operation with a tag of its own, which no value has. */
+/* The removal is an operation with a tag of its own, which no value has. Without memory for the tag that goes it is not in the delta either: nobody
+ * must take it for known who has not heard what it removed. */
 static void leave(struct tracker_state *state, struct tracker_value *value) {
-    note(state->own, value->clock);
-    note(state->own, ++state->own->clock);
+    state->own->clock++;
+    if (!note(state->own, value->clock))
+        note(state->own, state->own->clock);
     remove_value(state, value);
 }
 

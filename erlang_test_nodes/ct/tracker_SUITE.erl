@@ -374,8 +374,7 @@ shell(C) ->
     {0, Out, <<>>} = hermod(["presence", atom_to_list(A), Text]),
     {match, _} = re:run(Out, "^\"ann\" %\\{.*n: 1.*\\}\n$"),
     {_, Ref} = spawn_monitor(fun() -> exit({ended, hermod(["presence", "--watch", "--json", "--count", "3", atom_to_list(A), Text])}) end),
-    %% It watches: its node is connected, and the changes after that are seen.
-    eventually(P1, fun() -> [] =/= [N || N <- erpc:call(A, erlang, nodes, [hidden]), lists:prefix("hermod-presence", atom_to_list(N))] end),
+    eventually(P1, fun() -> 1 =:= maps:get(watchers, sys:get_state({?TRACKER, A})) end),
     Pid = on_hermod(P1, A, T, <<"bob">>, #{}),
     ?ON(P1, given:ended(Pid)),
     Lines = receive {'DOWN', Ref, process, _, {ended, {0, Watched, <<>>}}} -> string:lexemes(Watched, "\n") after 30000 -> error(no_end) end,
