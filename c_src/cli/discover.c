@@ -123,10 +123,31 @@ static void on_leaving(struct tool *tool) {
     discover->end = NULL;
 }
 
+static void print_key(const struct discovery_key *key) {
+    static const char *const values[] = {
+        [KEY_TEXT] = "=TEXT", [KEY_NUMBER] = "=N", [KEY_SECONDS] = "=SECONDS", [KEY_FLAG] = ""};
+    bool has_default = key->fallback && key->kind != KEY_FLAG;
+    int width = printf("    %s%s", key->name, values[key->kind]);
+    printf("%*s%s%s%s%s\n", width < 24 ? 24 - width : 1, "", key->help, has_default ? " [" : "",
+           has_default ? key->fallback : "", has_default ? "]" : "");
+}
+
+static int list_kinds(void) {
+    for (size_t i = 0; discovery_strategies[i]; i++) {
+        const struct discovery_strategy *strategy = discovery_strategies[i];
+        printf("%s%s%s%s\n  %s\n", i ? "\n" : "", strategy->kind, strategy->operands ? ":" : "",
+               strategy->operands ? strategy->operands : "", strategy->help);
+        for (const struct discovery_key *key = strategy->keys; key && key->name; key++)
+            print_key(key);
+    }
+    return EXIT_FINE;
+}
+
 static int run(const struct settings *settings, int count, char **arguments) {
     struct discover discover = {0};
     char why[WHY_BYTES] = "";
-    (void)count;
+    if (count == 0)
+        return list_kinds();
     int error = discovery_parse(arguments[0], &discover.spec, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
@@ -140,6 +161,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
 }
 
 static const struct example examples[] = {
+    {"hermod discover", "Lists the kinds, and what each of them takes."},
     {"hermod discover broadcast", "Prints `found a@vm' for each node that announces itself, `lost a@vm' when it fell silent."},
     {"hermod discover --timeout 3000 --quiet local-epmd", "The nodes of this machine, once."},
     {"hermod discover --json --count 1 gossip:secret=s3cret", "Waits for a node of a libcluster that uses this secret."},
@@ -149,13 +171,14 @@ static const struct example examples[] = {
 const struct command command_discover = {
     .name = "discover",
     .bit = IN_DISCOVER,
-    .arguments = "KIND[:OPTIONS]",
-    .least = 1,
+    .arguments = "[KIND[:OPTIONS]]",
+    .least = 0,
     .most = 1,
     .summary = "show which nodes would be found",
     .about = "Runs one of the ways to find other nodes that `hermod start --discover' has, and prints what it finds and loses, "
              "one line for each, without dialling anybody and without announcing a node. Ends with Ctrl-C, after "
-             "--count nodes, or after --timeout milliseconds; then with 0 when a node was found and --count was not given, else with 6.",
+             "--count nodes, or after --timeout milliseconds; then with 0 when a node was found and --count was not given, else with 6."
+             "\n\nWithout KIND it lists what there is. OPTIONS are separated by commas: broadcast:port=4000,interval=5.",
     .examples = examples,
     .run = run,
 };

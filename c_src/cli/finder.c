@@ -133,6 +133,13 @@ static bool is_connected(const struct finder *finder, const char *name) {
     return wanted && wanted->connected;
 }
 
+static bool is_operand_connected(const struct finder *finder, const char *name) {
+    char whole[2048];
+    const char *host = strchr(hm_node_name_of(finder->node), '@');
+    snprintf(whole, sizeof whole, "%s%s", name, strchr(name, '@') ? "" : host);
+    return is_connected(finder, whole);
+}
+
 /* The first one of a key that is not connected yet, in the specs that wait; NULL: all are. */
 static const char *find_missing(const struct finder *finder, const char *key) {
     for (size_t i = 0; i < finder->count; i++) {
@@ -141,7 +148,7 @@ static const char *find_missing(const struct finder *finder, const char *key) {
         if (discovery_number(spec, "timeout") == 0)
             continue;
         for (size_t place = 0; (name = discovery_value(spec, key, &place));)
-            if (!is_connected(finder, name))
+            if (!is_operand_connected(finder, name))
                 return name;
     }
     return NULL;

@@ -7,10 +7,14 @@
 
 #include "discovery/strategy.h"
 
+/* A name alone is that of a node of this host, as for --connect. */
 static int tell(struct discovery *discovery, const char *name, char *why, size_t capacity) {
-    if (discovery_heard(discovery, bytes_of(name, strlen(name))))
+    const char *host = strchr(hm_node_name_of(discovery_options_of(discovery)->node), '@');
+    char whole[DISCOVERY_NAME_BYTES + 1];
+    int size = snprintf(whole, sizeof whole, "%s%s", name, strchr(name, '@') ? "" : host);
+    if (size < (int)sizeof whole && discovery_heard(discovery, bytes_of(whole, (size_t)size)))
         return HM_OK;
-    snprintf(why, capacity, "static: \"%.200s\" is no node name; it has to be NAME@HOST", name);
+    snprintf(why, capacity, "static: \"%.200s\" is no node name; it has to be NAME@HOST, or NAME for a node of this host", name);
     return HM_EINVAL;
 }
 

@@ -8,7 +8,7 @@ all() -> [{group, links}] ++ [{group, hermod_only} || target:kind() =:= hermod].
 
 groups() ->
     [{links, [], [broadcast, gossip, gossip_secret, nodefinder] ++ [secrets_differ || target:kind() =:= hermod]},
-     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_srv, tool, tool_fails, mistakes, config_file,
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_srv, tool, tool_lists, tool_fails, mistakes, config_file,
                         short_and_long, junk, flood]}].
 
 init_per_group(links, C) ->
@@ -147,7 +147,7 @@ says(Text, Regex) -> ?assertMatch({match, _}, re:run(Text, Regex, [unicode]), Te
 %% Found although it comes later, and again after it was killed.
 static(_) ->
     Name = target:unique("peer"),
-    T = target:start(discover("static:" ++ Name ++ "@" ++ target:host())),
+    T = target:start(discover("static:" ++ Name)), % on this host
     P = target:start_peer(#{name => Name}),
     connected(P, T),
     target:kill(P),
@@ -166,9 +166,9 @@ static_mandatory(_) ->
     [target:stop(X) || X <- [T, P]].
 
 static_timeout(_) ->
-    {Ms, T} = target:ms(fun() -> target:start(discover("static:nobody@" ++ target:host() ++ ",timeout=0.7")) end),
+    {Ms, T} = target:ms(fun() -> target:start(discover("static:nobody,timeout=0.7")) end),
     ?assert(Ms >= 700, Ms),
-    target:await_line(T, "discovery.sync .*nobody@"),
+    target:await_line(T, "discovery.sync .*nobody is not connected"),
     target:stop(T).
 
 hosts(_) ->
@@ -263,6 +263,12 @@ tool(_) ->
     ?assertEqual("{\"event\":\"found\",\"node\":\"a@b\",\"by\":\"static\"}\n", Json),
     target:stop(P).
 
+%% Every kind with its options, without a question to anybody.
+tool_lists(_) ->
+    {0, Out, ""} = hermod(["discover"]),
+    [says(Out, "(?m)^" ++ Kind ++ "(:.*)?$") || Kind <- ["static", "hosts", "local-epmd", "broadcast", "gossip", "nodefinder", "dns"]],
+    says(Out, "port=N .*\\[45892\\]").
+
 tool_fails(_) ->
     {6, "", Err} = hermod(["discover", "--timeout", "300", "broadcast:port=" ++ integer_to_list(target:free_port())]),
     says(Err, "0 nodes were found within 300 ms"),
@@ -277,7 +283,7 @@ mistakes(_) ->
          {2, "", Same} = hermod(["discover", Text]),
          says(Same, Regex)
      end || {Text, Regex} <- [{"gosip", "there are: .*gossip"}, {"gossip:secrte=x", "it takes: .*secret"},
-                              {"broadcast:port=0", "from 1 to 65535"}, {"static:nohost", "NAME@HOST"},
+                              {"broadcast:port=0", "from 1 to 65535"}, {"static:@host", "NAME@HOST"},
                               {"hosts:/not/there", "cannot read /not/there"}, {"gossip:group=10.0.0.1", "no multicast group"},
                               {"broadcast:if=no_such0", "no interface"}, {"static:mandatory=a@b", "needs a timeout"}]].
 

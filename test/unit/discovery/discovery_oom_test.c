@@ -1,0 +1,100 @@
+/*
+ * Every allocation of every strategy fails in turn, while it is opened and while nodes are found: an error that says so, or a node
+ * that is left out; no crash, no leak, and the next one is found.
+ */
+#include "discovery_fixture.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "discovery/broadcast_wire.h"
+#include "support/alloc.h"
+
+static const char hosts_file[] = "/tmp/hermod_oom_hosts";
+
+static const char *const specs[] = {
+    "static:a,b@h,mandatory=c@h,timeout=1",
+    "hosts:/tmp/hermod_oom_hosts",
+    "local-epmd",
+    "broadcast:port=47991,if=lo,address=127.255.255.255",
+    "gossip:port=47992,if=lo,group=127.255.255.255,broadcast-only,secret=s3cret",
+    "nodefinder:port=47993,if=lo",
+    "dns:app.example.org,server=127.0.0.1:9",
+};
+
+static void turn(struct fixture *fixture) {
+    for (int i = 0; i < 4; i++)
+        event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+}
+
+static void each_strategy(void **state) {
+    (void)state;
+    FILE *file = fopen(hosts_file, "w");
+    fputs("'localhost'.\n'127.0.0.1'.\n", file);
+    fclose(file);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        long n = 0;
+        for (;; n++) {
+            struct fixture fixture;
+            char why[256] = "";
+            fixture_init(&fixture, 9);
+            alloc_fail_at(n);
+            int error = fixture_open(&fixture, specs[i], 0, false, why, sizeof why);
+            if (!error)
+                turn(&fixture);
+            bool failed = alloc_failed();
+            alloc_fail_never();
+            if (error && (error != HM_ENOMEM || !strstr(why, "memory")))
+                fail_msg("%s, allocation %ld: %d, \"%s\"", specs[i], n, error, why);
+            fixture_fini(&fixture);
+            if (!failed)
+                break;
+        }
+        if (n < 2)
+            fail_msg("%s: only %ld allocations were seen", specs[i], n);
+    }
+    unlink(hosts_file);
+}
+
+static void send_name(uint16_t port, const char *name) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct writer out;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    writer_init(&out, 256);
+    broadcast_write(&out, bytes_of(name, strlen(name)));
+    assert_int_equal(sendto(fd, out.at, out.size, 0, (struct sockaddr *)&to, sizeof to), out.size);
+    writer_fini(&out);
+    close(fd);
+}
+
+/* The table of names: a node for which there is no memory is heard again, and found then. */
+static void names(void **state) {
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture, 9);
+    fixture_must_open(&fixture, "broadcast:port=47994,if=lo,address=127.255.255.255,interval=3600", 0, true);
+    turn(&fixture);
+    for (long n = 0;; n++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%ld@h", n);
+        send_name(47994, name);
+        alloc_fail_at(n);
+        unsigned before = fixture.found;
+        for (uint64_t refused = discovery_counters(fixture.discovery)->refused;
+             fixture.found == before && discovery_counters(fixture.discovery)->refused == refused;)
+            assert_int_equal(event_base_loop(fixture.base, EVLOOP_ONCE), 0);
+        bool failed = alloc_failed();
+        alloc_fail_never();
+        if (!failed)
+            break;
+        send_name(47994, name);
+        RUN_UNTIL(&fixture, fixture.found == before + 1);
+    }
+    fixture_fini(&fixture);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_strategy), cmocka_unit_test(names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
