@@ -31,8 +31,9 @@ enum command_bit {
     IN_PUB = 1 << 10,
     IN_DISCOVER = 1 << 11,
     IN_PRESENCE = 1 << 12,
+    IN_WATCH = 1 << 13,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -128,6 +129,8 @@ struct settings {
     char *phoenix, *tracker;
     bool hermes, with_topic, watch;
     uint64_t count;
+    struct text_list scope;
+    uint64_t interval_ms;
 
     uint64_t timeout_ms;
     bool elixir, erlang, json, quiet, detach;
