@@ -102,19 +102,10 @@ partitions_join(M, As, Bs) ->
     try join_once(M, As, Bs)
     catch error:{never_became_true, {names_differ, Tables}} = Why ->
         ct:pal("~p", [Why]),
-        ?assert(beams_forgot_beams(M, Tables), Tables),
+        ?assert(mesh:beams_forgot_beams(M, Tables), Tables),
         all_gone(M, lists:usort([P || {_, Table} <- Tables, {_, P} <- Table])),
         join_once(M, As, Bs)
     end.
-
-%% Seen of OTP 27: two BEAM nodes that meet dial each other at once, one attempt fails, and the one forgets the names that the other
-%% holds. Whether nothing else differs.
-beams_forgot_beams(M, Tables) ->
-    All = lists:usort(lists:append([T || {_, T} <- Tables])),
-    Beams = [mesh:node_of(M, R) || R <- [b1, b2]],
-    lists:all(fun({N, T}) ->
-        lists:all(fun({_, P}) -> lists:member(N, Beams) andalso lists:member(node(P), Beams -- [N]) end, All -- T)
-    end, Tables).
 
 join_once(M, As, Bs) ->
     partition(M, As, Bs),

@@ -18,7 +18,7 @@
 %% Elsewhere than behind wires: start(Roles, Common, fun(Role, Name) -> options that tell its place end), control included.
 -module(mesh).
 -include("conformance.hrl").
--export([start/1, start/2, start/3, add/2, add/3, with/3, stop/1, wires/1, node_of/2, target_of/2, name_of/2, control/1, roles/1, role_of/2]).
+-export([start/1, start/2, start/3, add/2, add/3, with/3, stop/1, wires/1, node_of/2, target_of/2, name_of/2, control/1, roles/1, role_of/2, beams_forgot_beams/2]).
 -export([ask/3, ask/4, run/5, child/2, connect/3, join/2, split/3, heal/3, silence/3, pairs/3, whole/2, whole/3, looks_whole/3, healthy/2, names/2, names/3, isolate/1,
          agreed/3, agreed/4, lost/3, rejoin/3, gone/2, apart/3, parted/3, kill/2, wait_connected/3]).
 -export([probe_lock/1, seen_from/1]). % on a node
@@ -207,6 +207,15 @@ names(Mesh, Roles, Timeout) ->
             _ -> {names_differ, Tables}
         end
     end, Timeout)).
+
+%% Seen of OTP 25 and 27: two BEAM nodes that meet, as when a link was lost, dial each other at once, one attempt fails, and the one
+%% forgets the names that the other holds. Whether nothing else differs in what names/2 found.
+beams_forgot_beams(Mesh, Tables) ->
+    All = lists:usort(lists:append([T || {_, T} <- Tables])),
+    Beams = [N || R <- roles(Mesh), #{kind := beam, node := N} <- [target_of(Mesh, R)]],
+    lists:all(fun({N, T}) ->
+        lists:all(fun({_, P}) -> lists:member(N, Beams) andalso lists:member(node(P), Beams -- [N]) end, All -- T)
+    end, Tables).
 
 table(Node) ->
     lists:sort([{Name, gen_server:call({subject, Node}, {global_whereis, Name})}

@@ -249,7 +249,7 @@ static void walk(struct shapes *shapes, const char *path, hm_term term) {
         for (long i = 0; i < arity; i++) {
             if (is_named(path, (unsigned)i, parts, arity))
                 continue;
-            snprintf(below, sizeof below, "%.100s/%s.%ld", path, tag, i);
+            snprintf(below, sizeof below, "%.80s/%.50s.%ld", path, tag, i);
             walk(shapes, below, parts[i]);
         }
         return;
