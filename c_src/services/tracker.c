@@ -164,6 +164,8 @@ static void on_diff(void *arg, const struct tracker_topic *topic) {
     hm_term diff = hm_build_term(server->diff);
     if (!error) {
         dispatch_publish(server->dispatch, topic->name, diff, HM_NO_PID, false);
+        if (hm_term_type(topic->name) != HM_TYPE_BINARY)
+            return; /* nobody can be subscribed to it */
         error = hm_castf(server->self, hm_to_name(server->tracker->pubsub, NULL), "{local_broadcast, ~t, ~t, ~a}", topic->name, diff, CHANNELS);
     }
     if (error)

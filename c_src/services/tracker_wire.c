@@ -49,8 +49,7 @@ bool tracker_wire_next_value(struct hm_map *values, struct tracker_ref *ref, uin
                              hm_term parts[4]) {
     hm_term key;
     return hm_map_next(values, &key, tuple) && read_tag(key, ref, clock) && hm_tuple_elements(*tuple, 4, parts) &&
-           hm_term_type(parts[0]) == HM_TYPE_PID && hm_term_type(parts[1]) == HM_TYPE_BINARY &&
-           hm_term_type(parts[3]) == HM_TYPE_MAP;
+           hm_term_type(parts[0]) == HM_TYPE_PID && hm_term_type(parts[3]) == HM_TYPE_MAP;
 }
 
 bool tracker_ref_equal(const struct tracker_ref *a, const struct tracker_ref *b) {

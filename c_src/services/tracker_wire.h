@@ -47,7 +47,7 @@ int tracker_wire_read(hm_term term, struct tracker_message *message);
 bool tracker_wire_next_clock(struct hm_map *context, struct tracker_ref *ref, uint64_t *clock);
 bool tracker_wire_next_cloud(struct hm_map *clouds, struct tracker_ref *ref, struct hm_map *tags);
 bool tracker_wire_next_tag(struct hm_map *tags, uint64_t *clock);
-/* parts: pid, topic (a binary), key, meta (a map) in the tuple. */
+/* parts: pid, topic, key, meta (a map) in the tuple. Topics are binaries by custom only: the original tracks whatever it is given. */
 bool tracker_wire_next_value(struct hm_map *values, struct tracker_ref *ref, uint64_t *clock, hm_term *tuple,
                              hm_term parts[4]);
 

@@ -9,7 +9,7 @@
 -define(OPTS, #{period => 50, silent => 4, down => 1500, permdown => 10000}).
 
 all() -> [joins, updates, leaves, process_ends, from_anywhere, refusals, diffs, pubsub_subscribers, ten_thousand, partition, forgotten, goodbye, tracker_killed,
-          node_killed, peer_restarted, pubsub_restarted, strange_messages, shell, refused_at_start].
+          node_killed, peer_restarted, pubsub_restarted, strange_messages, strange_topic, shell, refused_at_start].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -359,6 +359,17 @@ strange_messages(C) ->
     {true, _} = {true, target:await_line(proplists:get_value(target, C), "presence.malformed")},
     on_beam(P1, T, <<"fine">>, #{}),
     agree(C, T, [{<<"fine">>, #{}}]).
+
+%% A topic that is no binary, which an application may track: what else that node says is known all the same.
+strange_topic(C) ->
+    [P1, _] = peers(C),
+    T = topic(),
+    ?ON(P1, begin
+        Pid = given:idle(),
+        ok = tracker_replica:track(shard_of(T), Pid, {a, topic}, k, meta(#{})),
+        ok = tracker_replica:track(shard_of(T), Pid, T, k, meta(#{}))
+    end),
+    agree(C, T, [{k, #{}}]).
 
 %% ---- the command line
 

@@ -138,7 +138,7 @@ sets(Clouds) ->
     end, Clouds).
 values(Values) ->
     maps:map(fun({{N, V}, C}, {P, T, _, M} = Value)
-                 when is_atom(N), is_integer(V), C > 0, is_pid(P), is_binary(T), is_binary(map_get(phx_ref, M)) -> Value
+                 when is_atom(N), is_integer(V), C > 0, is_pid(P), is_binary(T) orelse is_tuple(T), is_binary(map_get(phx_ref, M)) -> Value
              end, Values).
 
 set(Tags) -> #{'__struct__' => ?SET, map => Tags, version => 2}.
