@@ -198,6 +198,7 @@ static struct tracker_replica *hear_of(struct tracker_shard *shard, const struct
         if (!replica)
             return NULL;
         shard->events->replica(shard->arg, replica, TRACKER_UP);
+        shard->silent = shard->periods.silent; /* it may not know us, and need not wait until we would speak */
     }
     replica->heard_ms = now_ms;
     return replica;

@@ -362,6 +362,23 @@ static void who_comes_later_gets_everything(void **state) {
     end(&network);
 }
 
+/* Who hears a new replica speaks with its next tick, and not after its silence. */
+static void a_new_replica_is_greeted(void **state) {
+    (void)state;
+    begin(&network, 3, 11);
+    stop(&network, 2, false);
+    change(&network, 0, 0, 1, JOIN);
+    for (int i = 0; i < 8; i++) {
+        run(&network, 8 * PERIOD_MS + i * 10);
+        start(&network, 2);
+        /* Its first tick, ours, its second comparison of clocks, our answer. */
+        run(&network, 3 * PERIOD_MS + 10);
+        assert_int_equal(size_of(2), 1);
+        stop(&network, 2, true);
+    }
+    end(&network);
+}
+
 /* Nobody asks anybody when nothing is lost: what is in clocks is in deltas. */
 static void nothing_is_asked_for_without_a_loss(void **state) {
     (void)state;
@@ -595,6 +612,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins_updates_and_leaves_arrive),
         cmocka_unit_test(who_comes_later_gets_everything),
+        cmocka_unit_test(a_new_replica_is_greeted),
         cmocka_unit_test(nothing_is_asked_for_without_a_loss),
         cmocka_unit_test(silence_is_down_then_forgotten),
         cmocka_unit_test(goodbye_and_a_new_version),
