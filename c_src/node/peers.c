@@ -54,6 +54,7 @@ struct peer {
     struct peer_relations relations;
     struct event *timer; /* dial again; or: the peer's own connection did not come */
     uint32_t backoff_ms;
+    struct mono up_since;
     uint32_t yields; /* in a row, of a node that does not listen */
     bool keep, candidate, yielded, visible, lost;
 };
@@ -337,6 +338,8 @@ static void went_down(struct peer *peer, const char *why) {
     node->counters.bytes_in += stats.bytes_in;
     node->counters.bytes_out += stats.bytes_out;
     peer->up = NULL;
+    if (mono_ms_between(peer->up_since, mono_now()) >= BACKOFF_LAST_MS)
+        peer->backoff_ms = BACKOFF_FIRST_MS;
     log_info(&node->log, "peer.down", "node=%s %s", node_name_bytes(peer->name).at, why);
     give_up(peer, HM_ENOCONNECTION, why);
     tell_watchers(peer, "nodedown");
@@ -425,7 +428,10 @@ static void on_up(void *arg, struct channel *channel) {
     }
     event_del(peer->timer);
     peer->yielded = false;
-    peer->backoff_ms = BACKOFF_FIRST_MS;
+    /* A candidate that :global throws out as soon as it is there, since another node cannot reach it, would come and go twice a second. */
+    if (peer->keep || !peer->candidate)
+        peer->backoff_ms = BACKOFF_FIRST_MS;
+    peer->up_since = mono_now();
     peer->yields = 0;
     peer->up = channel;
     peer->visible = channel_is_visible(channel);

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <hermod/hermod.h>
 
@@ -91,6 +92,34 @@ static void connected_while_it_is_said(void **state) {
     event_base_free(base);
 }
 
+static int64_t ms_until_connected_again(hm_node *a, hm_node *b) {
+    struct timespec from, to;
+    assert_true(hm_disconnect(a, hm_node_find(a, "b@127.0.0.1")));
+    run_until_connected(b, 0);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    run_until_connected(b, 1);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    return (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
+}
+
+/* As when :global throws it out each time: the pauses grow although it was connected in between. */
+static void one_that_is_thrown_out_comes_back_more_slowly(void **state) {
+    (void)state;
+    base = event_base_new();
+    hm_node *a = make_node("a@127.0.0.1", 0, 0);
+    start_node(a);
+    hm_node *b = make_node("b@127.0.0.1", hm_node_port(a), 0);
+    start_node(b);
+    assert_int_equal(hm_candidate_add(b, "a@127.0.0.1"), HM_OK);
+    run_until_connected(b, 1);
+    assert_in_range(ms_until_connected_again(a, b), 450, 10000);
+    assert_in_range(ms_until_connected_again(a, b), 950, 10000);
+    assert_in_range(ms_until_connected_again(a, b), 1950, 10000);
+    hm_node_free(b);
+    hm_node_free(a);
+    event_base_free(base);
+}
+
 static void made_up_names_leave_nothing(void **state) {
     char name[64];
     (void)state;
@@ -132,6 +161,7 @@ static void no_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connected_while_it_is_said),
+        cmocka_unit_test(one_that_is_thrown_out_comes_back_more_slowly),
         cmocka_unit_test(made_up_names_leave_nothing),
         cmocka_unit_test(no_names),
     };
