@@ -77,7 +77,7 @@ EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd lib
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
 EDIT_LIBS = $(shell $(PKG_CONFIG) --libs libedit)
 # Datagrams that are encrypted, and DNS (discovery): the program's, not the library's.
-CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto) -lresolv
+CRYPTO_LIBS = -lresolv -ldl
 needs_crypto = $(if $(filter discovery,$(upto_$1)),$$(CRYPTO_LIBS))
 CMOCKA_LIBS = -lcmocka
 

@@ -3,11 +3,11 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "discovery/crypto.h"
 
 enum { PATIENCE_MS = 1500, ROUNDS = 2 };
 
@@ -85,7 +85,7 @@ static bool send_query(struct dns_ask *ask) {
     struct writer query;
     writer_init(&query, 512);
     ask->fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool good = ask->fd >= 0 && RAND_bytes((unsigned char *)&ask->id, sizeof ask->id) == 1 &&
+    bool good = ask->fd >= 0 && crypto_random(&ask->id, sizeof ask->id) &&
                 connect(ask->fd, (const struct sockaddr *)server, size) == 0 &&
                 dns_write_query(&query, ask->id, ask->name, ask->type) == HM_OK &&
                 send(ask->fd, query.at, query.size, MSG_NOSIGNAL) == (ssize_t)query.size;

@@ -4,11 +4,11 @@
  * Several clusters may share a network, each with a secret of its own: what cannot be decrypted is their business, not junk.
  */
 #include <event2/event.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "discovery/crypto.h"
 #include "discovery/datagram.h"
 #include "discovery/gossip_wire.h"
 
@@ -39,13 +39,13 @@ static void announce(struct gossip *gossip) {
     const char *own = hm_node_name_of(options->node);
     uint8_t iv[GOSSIP_BLOCK_BYTES];
     struct writer out;
-    char why[128] = "the crypto library gives no random numbers";
+    char why[128] = "the crypto library is not there, or the kernel gives no random numbers";
     if (options->silent) {
         datagram_join(gossip->datagram);
         return;
     }
     writer_init(&out, GOSSIP_MAX_BYTES);
-    int error = RAND_bytes(iv, sizeof iv) == 1 ? HM_OK : HM_ESYSTEM;
+    int error = crypto_random(iv, sizeof iv) ? HM_OK : HM_ESYSTEM;
     if (!error)
         error = gossip_write(&out, bytes_of(own, strlen(own)), gossip->has_key ? &gossip->key : NULL, iv);
     if (!error)
@@ -58,7 +58,7 @@ static void announce(struct gossip *gossip) {
 /* Random as in the original: nodes that were started at once do not send at once for ever. */
 static int64_t random_ms(int64_t most_ms) {
     uint32_t number = 0;
-    if (RAND_bytes((unsigned char *)&number, sizeof number) != 1)
+    if (!crypto_random(&number, sizeof number))
         return most_ms;
     return 1 + (int64_t)(number % (uint64_t)most_ms);
 }

@@ -1,7 +1,6 @@
 #include "discovery/gossip_wire.h"
 
-#include <openssl/evp.h>
-
+#include "discovery/crypto.h"
 #include "discovery/name_wire.h"
 #include "etf/check.h"
 #include "etf/tags.h"
@@ -10,11 +9,10 @@ static const char prefix[] = "heartbeat::";
 enum { PREFIX_BYTES = sizeof prefix - 1 };
 
 int gossip_key_of(const char *secret, struct gossip_key *key) {
-    unsigned size = 0;
-    if (!EVP_Digest(secret, strlen(secret), key->bytes, &size, EVP_sha256(), NULL) || size != GOSSIP_KEY_BYTES)
-        return HM_ESYSTEM;
-    return HM_OK;
+    return crypto_sha256(secret, strlen(secret), key->bytes) ? HM_OK : HM_ESYSTEM;
 }
+
+_Static_assert((int)GOSSIP_KEY_BYTES == (int)CRYPTO_SHA256_BYTES, "the key is the digest of the secret");
 
 /* ---- out ---- */
 
@@ -27,17 +25,15 @@ static void write_plain(struct writer *out, struct bytes name) {
     name_wire_write(out, name);
 }
 
-static bool encrypt(EVP_CIPHER_CTX *cipher, struct bytes plain, const struct gossip_key *key, const uint8_t *iv,
-                    struct writer *out) {
-    int size = 0, last = 0;
+static bool encrypt(struct bytes plain, const struct gossip_key *key, const uint8_t *iv, struct writer *out) {
+    size_t size = 0;
     writer_put(out, iv, GOSSIP_BLOCK_BYTES);
     uint8_t *at = writer_reserve(out, plain.size + GOSSIP_BLOCK_BYTES);
     if (!at)
         return true; /* the writer says it */
-    if (!EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->bytes, iv) ||
-        !EVP_EncryptUpdate(cipher, at, &size, plain.at, (int)plain.size) || !EVP_EncryptFinal_ex(cipher, at + size, &last))
+    if (!crypto_encrypt(key->bytes, iv, plain.at, plain.size, at, &size))
         return false;
-    out->size += (size_t)(size + last);
+    out->size += size;
     return true;
 }
 
@@ -49,10 +45,8 @@ int gossip_write(struct writer *out, struct bytes name, const struct gossip_key 
     struct writer plain;
     writer_init(&plain, GOSSIP_MAX_BYTES);
     write_plain(&plain, name);
-    EVP_CIPHER_CTX *cipher = plain.error ? NULL : EVP_CIPHER_CTX_new();
-    bool good = cipher && encrypt(cipher, bytes_of(plain.at, plain.size), key, iv, out);
-    EVP_CIPHER_CTX_free(cipher);
-    int error = plain.error ? plain.error : !cipher ? HM_ENOMEM : !good ? HM_ESYSTEM : out->error;
+    bool good = !plain.error && encrypt(bytes_of(plain.at, plain.size), key, iv, out);
+    int error = plain.error ? plain.error : !good ? HM_ESYSTEM : out->error;
     writer_fini(&plain);
     return error;
 }
@@ -104,15 +98,8 @@ static bool read_plain(struct bytes plain, char name[DISCOVERY_NAME_BYTES], size
 }
 
 static bool decrypt(struct bytes datagram, const struct gossip_key *key, uint8_t plain[GOSSIP_MAX_BYTES], size_t *size) {
-    int part = 0, last = 0;
-    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-    bool good = cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->bytes, datagram.at) &&
-                EVP_DecryptUpdate(cipher, plain, &part, datagram.at + GOSSIP_BLOCK_BYTES,
-                                  (int)(datagram.size - GOSSIP_BLOCK_BYTES)) &&
-                EVP_DecryptFinal_ex(cipher, plain + part, &last);
-    EVP_CIPHER_CTX_free(cipher);
-    *size = (size_t)(part + last);
-    return good;
+    return crypto_decrypt(key->bytes, datagram.at, datagram.at + GOSSIP_BLOCK_BYTES, datagram.size - GOSSIP_BLOCK_BYTES,
+                          plain, size);
 }
 
 bool gossip_is_foreign(struct bytes datagram, bool has_key) {

@@ -1,9 +1,6 @@
 #include "discovery/nodefinder_wire.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
+#include "discovery/crypto.h"
 #include "etf/tags.h"
 #include "etf/utf8.h"
 
@@ -24,11 +21,6 @@ static const struct form {
 
 /* ---- keys ---- */
 
-static bool digest(const EVP_MD *type, const void *at, size_t size, uint8_t *result) {
-    unsigned length;
-    return EVP_Digest(at, size, result, &length, type, NULL);
-}
-
 int nodefinder_keys_of(const char *cookie, struct nodefinder_keys *keys) {
     uint8_t term[2][4 + 1024];
     size_t size = strlen(cookie), sizes[2] = {4 + size, 3 + size};
@@ -38,19 +30,18 @@ int nodefinder_keys_of(const char *cookie, struct nodefinder_keys *keys) {
     memcpy(term[0] + 4, cookie, size);
     memcpy(term[1], (const uint8_t[]){ETF_VERSION, ETF_SMALL_ATOM_UTF8, (uint8_t)size}, 3);
     memcpy(term[1] + 3, cookie, size);
-    bool good = digest(EVP_sha256(), cookie, size, keys->v5);
+    bool good = crypto_sha256(cookie, size, keys->v5);
     for (size_t i = 0; i < 2; i++)
-        good = good && digest(EVP_sha256(), term[i], sizes[i], keys->v3[i]) &&
-               digest(EVP_sha1(), term[i], sizes[i], keys->v2[i]);
+        good = good && crypto_sha256(term[i], sizes[i], keys->v3[i]) &&
+               crypto_sha1(term[i], sizes[i], keys->v2[i]);
     return good ? HM_OK : HM_ESYSTEM;
 }
 
 static bool mac(bool sha1, const uint8_t *key, const uint8_t seconds[8], struct bytes name, uint8_t id[32]) {
     uint8_t text[8 + NODEFINDER_MAX_BYTES];
-    unsigned length;
     memcpy(text, seconds, 8);
     memcpy(text + 8, name.at, name.size);
-    return HMAC(sha1 ? EVP_sha1() : EVP_sha256(), key, sha1 ? 20 : 32, text, 8 + name.size, id, &length) != NULL;
+    return sha1 ? crypto_hmac_sha1(key, text, 8 + name.size, id) : crypto_hmac_sha256(key, text, 8 + name.size, id);
 }
 
 /* ---- out ---- */
@@ -96,7 +87,7 @@ static bool is_ours(const struct form *form, const struct nodefinder_keys *keys,
         uint8_t expected[32];
         const uint8_t *key = tried[form->version][i];
         good = good || (key && mac(form->version == 2, key, seconds, name, expected) &&
-                        CRYPTO_memcmp(expected, id.at, id.size) == 0);
+                        crypto_equal(expected, id.at, id.size));
     }
     return good;
 }
