@@ -18,6 +18,7 @@
 
 #include "etf/ids.h"
 #include "eval/evaluator.h"
+#include "node/node_metrics.h"
 #include "node/peers.h"
 #include "node/pool.h"
 #include "otp/otp.h"
@@ -207,7 +208,7 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
     if ((error = pick_creation(node)) != HM_OK)
         goto fail;
     set_dist(node, options);
-    if ((error = otp_start(node)) != HM_OK)
+    if ((error = node_metrics_add(node)) != HM_OK || (error = otp_start(node)) != HM_OK)
         goto fail;
     struct evaluator_options evaluator = {options->eval_memory, options->eval_total_memory, options->eval_depth,
                                           options->eval_steps};
@@ -332,6 +333,7 @@ void hm_node_free(hm_node *node) {
     pool_free(node->pool);
     evaluator_stop(node);
     otp_stop(node);
+    metrics_fini(&node->metrics);
     turn_free(node->turn);
     dist_fini(&node->dist);
     process_table_free(node);

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/turn.h"
 #include "dist/channel.h"
 #include "dist/listener.h"
@@ -47,6 +48,7 @@ struct hm_node {
     struct event_base *base;
     struct log log; /* writes through log_line */
     struct log_limits log_limits;
+    struct metrics metrics;
     struct turn *turn;
     struct names *names;
     struct dist dist;

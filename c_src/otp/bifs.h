@@ -9,6 +9,7 @@
 #include "otp/mfa.h"
 
 int bif_global_export(struct hm_node *node);  /* global */
+int bif_hermod_export(struct hm_node *node);  /* hermod: the metrics */
 int bif_io_export(struct hm_node *node);      /* io, Elixir's IO: printing to the caller */
 int bif_pg_export(struct hm_node *node);      /* pg */
 int bif_process_export(struct hm_node *node); /* about processes */

@@ -14,6 +14,7 @@
 /* Each file of functions brings its own. */
 static int (*const EXPORTS[])(struct hm_node *node) = {
     bif_global_export,
+    bif_hermod_export,
     bif_io_export,
     bif_pg_export,
     bif_process_export,
