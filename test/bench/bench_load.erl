@@ -57,6 +57,10 @@ figure(call, Hermod, Beam) ->
     rows("calls, one caller", fun(T) -> calls(T, 1, ?CALLS) end, Hermod, Beam,
          [{p50_us, "us p50", {ratio_at_most, 0.7}}, {p99_us, "us p99", none}, {rate, "calls/s", none},
           {cpu_us, "us CPU per call", {ratio_at_most, 0.55}}]);
+figure(floor, _, Beam) ->
+    rows("a lone call's bytes: a C program that answers without reading them, beside a BEAM's call",
+         fun(T) when T =:= Beam -> calls(T, 1, ?CALLS); (echo) -> echo() end, echo, Beam,
+         [{p50_us, "us p50", none}, {cpu_us, "us CPU for each", none}]);
 figure(calls, Hermod, Beam) ->
     rows("calls, 64 callers", fun(T) -> calls(T, ?CALLERS, ?CALLS_EACH) end, Hermod, Beam,
          [{p50_us, "us p50", none}, {p99_us, "us p99", none}, {rate, "calls/s", none},
@@ -123,6 +127,27 @@ calls({Node, Pid}, Callers, Each) ->
         Times = lists:sort(lists:append([receive {P, Ts} -> Ts end || P <- Pids])),
         #{p50_us => percentile(50, Times), p99_us => percentile(99, Times)}
     end).
+
+%% The frames of a call and its answer (echo.c), from a process that waits for each: a node writes each control message alone.
+echo() ->
+    Port = open_port({spawn_executable, os:getenv("HOME") ++ "/echo"}, [{line, 16}, exit_status]),
+    {os_pid, Pid} = erlang:port_info(Port, os_pid),
+    receive {Port, {data, {eol, Line}}} -> ok after ?PATIENCE -> Line = exit(silent) end,
+    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, list_to_integer(Line), [binary, {packet, 4}, {nodelay, true}]),
+    Result = measure(integer_to_list(Pid), ?CALLS, fun() ->
+        Times = lists:sort(echo_times(Socket, [binary:copy(<<"e">>, Size) || Size <- [60, 60, 115]], ?CALLS, [])),
+        #{p50_us => percentile(50, Times)}
+    end),
+    ok = gen_tcp:close(Socket),
+    wait_exit(Port),
+    Result.
+
+echo_times(_, _, 0, Times) -> Times;
+echo_times(Socket, Frames, N, Times) ->
+    Before = erlang:monotonic_time(),
+    [ok = gen_tcp:send(Socket, Frame) || Frame <- Frames],
+    receive {tcp, Socket, _} -> ok after ?PATIENCE -> exit(silent) end,
+    echo_times(Socket, Frames, N - 1, [erlang:monotonic_time() - Before | Times]).
 
 call_times(_, 0, Times) -> Times;
 call_times(To, N, Times) ->
