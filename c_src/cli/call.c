@@ -1,13 +1,10 @@
 /* GenServer.call from the shell. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "cli/suggest.h"
+#include "cli/noproc.h"
 #include "cli/term_argument.h"
 #include "cli/tool.h"
-
-enum { LOOK_AROUND_MS = 500 };
 
 struct call {
     char name[HM_ATOM_BYTES];
@@ -27,50 +24,15 @@ static int print_answer(const struct tool *tool, const struct call *call, hm_ter
     return EXIT_FINE;
 }
 
-/* The names of the other node are there: which of them was meant? */
-static enum hm_verdict on_names(hm_process *self, void *arg, int error, hm_term reply) {
-    struct tool *tool = arg;
-    struct call *call = tool->arg;
-    struct suggestion best = suggestion_for(name_shown(call->name));
-    struct hm_list list;
-    struct hm_text name;
-    hm_term element;
-    char guess[HM_ATOM_BYTES];
-    (void)self;
-
-    if (!error && hm_list_begin(reply, &list))
-        while (hm_list_next(&list, &element))
-            if (hm_get_atom(element, &name)) {
-                bool module = name.size > 7 && memcmp(name.at, "Elixir.", 7) == 0;
-                suggestion_try(&best, name.at + (module ? 7 : 0), name.size - (module ? 7 : 0));
-            }
-    tool_finish(tool, give_up(EXIT_NOPROC, "no process named %s on %s%s", name_shown(call->name),
-                              tool->target.text, suggestion_text(&best, "", guess, sizeof guess)));
-    return HM_CONTINUE;
-}
-
-static bool ask_names(struct tool *tool) {
-    int64_t left = tool_left_ms(tool);
-    hm_build *request = hm_build_new();
-    int error = HM_ENOMEM;
-    if (request) {
-        hm_put_format(request, "{call, erlang, registered, [], user}");
-        error = hm_build_error(request);
-    }
-    if (!error)
-        error = hm_call(tool->self, hm_to_name("rex", tool->peer), hm_build_term(request),
-                        left < LOOK_AROUND_MS ? left : LOOK_AROUND_MS, on_names, tool);
-    hm_build_free(request);
-    return error == 0;
-}
-
 static enum hm_verdict on_answer(hm_process *self, void *arg, int error, hm_term reply) {
     struct tool *tool = arg;
     struct call *call = tool->arg;
     (void)self;
     if (!error)
         tool_finish(tool, print_answer(tool, call, reply));
-    else if (error != HM_ENOPROC || !ask_names(tool))
+    else if (error == HM_ENOPROC)
+        noproc_explain(tool, call->name);
+    else
         tool_finish(tool, tool_explain(tool, call->name, error, reply, call->syntax));
     return HM_CONTINUE;
 }

@@ -246,6 +246,8 @@ const struct option option_table[] = {
              "objects."},
     {"detach", NULL, KIND_FLAG, GROUP_TERMS, IN_SPAWN, FIELD(detach),
      .help = "Do not wait for the end of the process: print its pid. What it prints goes to its own node."},
+    {"process", "NAME", KIND_TEXT, GROUP_TERMS, IN_PING, FIELD(process),
+     .help = "Ask the process that is registered under this name, not only the node."},
     {"count", "N", KIND_NUMBER, GROUP_TERMS, IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH, FIELD(count), .fallback = "0", .min = 0, .max = UINT32_MAX,
      .help = "End after so many messages, lines or nodes; 0: never."},
     {"scope", "SCOPE", KIND_LIST, GROUP_TERMS, IN_WATCH, FIELD(scope),

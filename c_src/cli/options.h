@@ -126,7 +126,7 @@ struct settings {
 
     char *server, *nick;
 
-    char *phoenix, *tracker;
+    char *phoenix, *tracker, *process;
     bool hermes, with_topic, watch;
     uint64_t count;
     struct text_list scope;

@@ -2,6 +2,7 @@
  * is no pong. */
 #include <stdio.h>
 
+#include "cli/ping_process.h"
 #include "cli/tool.h"
 
 static enum hm_verdict on_answer(hm_process *self, void *arg, int error, hm_term reply) {
@@ -41,12 +42,16 @@ static void ask(struct tool *tool) {
 
 static int run(const struct settings *settings, int count, char **arguments) {
     (void)count;
+    if (settings->process)
+        return ping_process(settings, arguments[0], settings->process);
     return tool_run(settings, "ping", arguments[0], ask, NULL);
 }
 
 static const struct example examples[] = {
     {"hermod ping hermod", "The node hermod on this machine: pong from hermod@vm in 0.71 ms."},
     {"hermod ping a@db.example.org", "A node with a long name."},
+    {"hermod ping --process MyApp.Worker --timeout 1000 web",
+     "Does it answer within a second? For probes of containers: the exit code tells."},
     {NULL, NULL},
 };
 
@@ -60,7 +65,10 @@ const struct command command_ping = {
     .about =
         "Connects to NODE and asks its net_kernel. Prints pong and the time that connecting and asking took; "
         "otherwise says why there is no pong, and the exit code tells as well. NODE without @ is on this "
-        "machine.",
+        "machine.\n\n"
+        "With --process the process of that name is asked, with a system message that changes nothing and does not carry its "
+        "state: gen_server, gen_statem, gen_event and supervisor answer it when they come to it; other processes never do, and keep it in their mailbox. It is no "
+        "pong when the process is busy for --timeout (6), is suspended (1), or is not there (5).",
     .examples = examples,
     .run = run,
 };

@@ -33,6 +33,7 @@ struct tool {
     void (*closing)(struct tool *tool);
     void (*leaving)(struct tool *tool); /* before the node is freed */
     void *arg;
+    const char *missing; /* noproc_explain's */
     int code;
     bool over;
 };

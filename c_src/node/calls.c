@@ -12,11 +12,17 @@
 #include "node/route.h"
 #include "node/timers.h"
 
+enum call_kind {
+    CALL_GEN,
+    CALL_SYSTEM, /* as CALL_GEN, under another label (gen:call/4) */
+    CALL_IO,     /* an io_request: another shape, and its answer comes to the pid only */
+};
+
 struct call {
     LIST_ENTRY(call) link;
     hm_process *process;
     hm_ref ref;
-    bool io; /* an io_request: another shape, and its answer comes to the pid only */
+    enum call_kind kind;
     struct alias *alias;
     uint64_t timer;
     hm_call_done *done;
@@ -78,7 +84,7 @@ static void on_down(void *arg, hm_term reason) {
 static void on_reply(void *arg, hm_term message, struct block *shared) {
     hm_term parts[2];
     struct call *call = arg;
-    if (!call->io && hm_tuple_elements(message, 2, parts))
+    if (call->kind != CALL_IO && hm_tuple_elements(message, 2, parts))
         finish(call, HM_OK, parts[1], shared);
 }
 
@@ -96,11 +102,11 @@ static int send_request(struct call *call, hm_address to, hm_term request) {
     hm_build *build = node_build_take(process->node);
     if (!build)
         return HM_ENOMEM;
-    if (call->io) { /* lib/stdlib/src/io.erl, execute_request */
+    if (call->kind == CALL_IO) { /* lib/stdlib/src/io.erl, execute_request */
         hm_put_format(build, "{io_request, ~p, ~r, ~t}", process->pid, &call->ref, request);
     } else {
         hm_put_tuple(build, 3);
-        hm_put_atom(build, "$gen_call");
+        hm_put_atom(build, call->kind == CALL_SYSTEM ? "system" : "$gen_call");
         hm_put_tuple(build, 2);
         hm_put_pid(build, process->pid);
         hm_put_list(build, 1);
@@ -115,14 +121,14 @@ static int send_request(struct call *call, hm_address to, hm_term request) {
     return error;
 }
 
-static int start(hm_process *self, bool io, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done,
+static int start(hm_process *self, enum call_kind kind, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done,
                  void *arg) {
     struct call *call = calloc(1, sizeof *call);
     struct message *timeout = NULL;
     int error = HM_ENOMEM;
     if (!call)
         return HM_ENOMEM;
-    *call = (struct call){.process = self, .ref = node_make_ref(self->node), .io = io, .done = done, .arg = arg};
+    *call = (struct call){.process = self, .ref = node_make_ref(self->node), .kind = kind, .done = done, .arg = arg};
     call->alias = aliases_add(self, &call->ref, on_reply, call);
     if (!call->alias)
         goto fail;
@@ -160,12 +166,16 @@ fail:
 }
 
 int hm_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg) {
-    return start(self, false, to, request, timeout_ms, done, arg);
+    return start(self, CALL_GEN, to, request, timeout_ms, done, arg);
+}
+
+int hm_system_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg) {
+    return start(self, CALL_SYSTEM, to, request, timeout_ms, done, arg);
 }
 
 int calls_io_request(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done,
                      void *arg) {
-    return start(self, true, to, request, timeout_ms, done, arg);
+    return start(self, CALL_IO, to, request, timeout_ms, done, arg);
 }
 
 /* The call of this process that has this reference. */
@@ -184,7 +194,7 @@ static bool take_io_reply(hm_process *self, hm_term message) {
     if (!hm_tuple_elements(message, 3, parts) || !hm_is_atom(parts[0], "io_reply"))
         return false;
     struct call *call = find(self, parts[1]);
-    if (!call || !call->io)
+    if (!call || call->kind != CALL_IO)
         return false;
     finish(call, HM_OK, parts[2], NULL);
     return true;
@@ -204,7 +214,7 @@ bool calls_take(hm_process *self, hm_term message) {
             return false;
     }
     struct call *call = find(self, reference);
-    if (!call || call->io)
+    if (!call || call->kind == CALL_IO)
         return false;
     on_reply(call, message, NULL);
     return true;

@@ -130,13 +130,13 @@ static bool is_server(const hm_process *process) {
     return process->class == &gen_server_class && process->state;
 }
 
-/* Where it waits: in the loop of gen_server, or in what it was spawned to run. */
+/* Where it waits: in the loop of gen_server, of sys while it is suspended, or in what it was spawned to run. */
 static void put_current(const hm_process *process, bool location, hm_build *build) {
-    bool server = is_server(process);
+    bool server = is_server(process), suspended = server && process->suspended;
     hm_put_tuple(build, location ? 4 : 3);
-    hm_put_atom(build, server ? "gen_server" : process->initial_module);
-    hm_put_atom(build, server ? "loop" : process->initial_function);
-    hm_put_int64(build, server ? 7 : process->initial_arity);
+    hm_put_atom(build, suspended ? "sys" : server ? "gen_server" : process->initial_module);
+    hm_put_atom(build, suspended ? "suspend_loop" : server ? "loop" : process->initial_function);
+    hm_put_int64(build, suspended ? 6 : server ? 7 : process->initial_arity);
     if (location)
         hm_put_nil(build);
 }

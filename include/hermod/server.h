@@ -141,6 +141,9 @@ typedef enum hm_verdict hm_call_done(hm_process *self, void *arg, int error, hm_
 /* gen_server:call from C: monitored, with a timeout (ms; negative: infinity). done is called exactly once, except when this process ends
  * first. On an error return it is not called. */
 HM_API int hm_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg);
+/* The same with a system message (lib/stdlib/src/sys.erl), which every process of gen_server, gen_statem, gen_event and supervisor answers by itself,
+ * whatever its module is, also while it is suspended: get_status, {debug, {statistics, get}}, suspend, resume ... Other processes do not answer. */
+HM_API int hm_system_call(hm_process *self, hm_address to, hm_term request, int64_t timeout_ms, hm_call_done *done, void *arg);
 
 /* ---- links, monitors, exits -------------------------------------------------------------------------------- */
 

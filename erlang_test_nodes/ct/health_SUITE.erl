@@ -1,0 +1,123 @@
+%% What a supervisor of services, a probe of a container or somebody at a shell asks a node: `hermod ping --process'.
+-module(health_SUITE).
+-include("conformance.hrl").
+-compile([export_all, nowarn_export_all]).
+
+-define(FINE, 0).
+-define(FAILED, 1).
+-define(USAGE, 2).
+-define(NO_CONNECTION, 3).
+-define(COOKIE, 4).
+-define(NOPROC, 5).
+-define(TIMEOUT, 6).
+
+all() -> [{group, process}].
+
+groups() ->
+    [{process, [], [process_answers, process_in_json, every_service_answers, process_is_not_there, process_is_suspended, process_ends,
+                    process_is_silent, process_without_rpc, process_usage]}].
+
+init_per_suite(C) ->
+    case filelib:is_regular(target:hermod()) of
+        true -> given:nodes(C);
+        false -> {skip, "there is no hermod program to test"}
+    end.
+end_per_suite(C) -> given:no_nodes(C).
+
+node_of(C) -> atom_to_list(given:target(C)).
+
+hermod(Args) ->
+    {Status, Out, Err} = target:run(target:hermod(), Args, #{env => [{"HERMOD_COOKIE", target:cookie()}]}),
+    ct:log("hermod ~p -> ~p~n~ts~n~ts", [Args, Status, Out, Err]),
+    {Status, unicode:characters_to_list(Out), unicode:characters_to_list(Err)}.
+
+ping(Node, Name, Args) -> hermod(["ping", "--process", Name] ++ Args ++ [Node]).
+
+refused(Status, {Status, "", [_ | _] = Err}) -> Err;
+refused(Status, Got) -> error({expected_exit_code, Status, got, Got}).
+
+says(Text, Regex) -> ?assertMatch({match, _}, re:run(Text, Regex, [unicode]), Text).
+
+%% ---- ping --process
+
+process_answers(C) ->
+    {?FINE, Out, ""} = ping(node_of(C), "subject", []),
+    says(Out, "^pong from subject on " ++ node_of(C) ++ " in [0-9.]+ ms\n$"),
+    N = given:target(C),
+    ?ON(given:peer(C), given:child(N, 'Elixir.My.Probed')),
+    {?FINE, Module, ""} = ping(node_of(C), "My.Probed", []),
+    says(Module, "^pong from My.Probed on "),
+    %% It heard nothing of that.
+    [] = [E || E <- ?ON(given:peer(C), given:call({'Elixir.My.Probed', N}, events)), element(1, E) =/= call].
+
+process_in_json(C) ->
+    {?FINE, Out, ""} = ping(node_of(C), "subject", ["--json"]),
+    says(Out, "^\\{\"node\":\"" ++ node_of(C) ++ "\",\"process\":\"subject\",\"answer\":\"pong\",\"ms\":[0-9.]+,\"messages\":[0-9]+\\}\n$"),
+    N = given:target(C),
+    ?ON(given:peer(C), given:child(N, 'odd "name"')),
+    {?FINE, Odd, ""} = ping(node_of(C), "'odd \"name\"'", ["--json"]),
+    says(Odd, "\"process\":\"odd \\\\\"name\\\\\"\"").
+
+%% Whatever is registered on Hermod is asked as a gen_server is; on a BEAM its gen_servers and supervisors are.
+every_service_answers(C) ->
+    Names = case target:kind() of
+        beam -> [kernel_sup, kernel_safe_sup, net_kernel, rex, erl_signal_server];
+        hermod -> ?ON(given:peer(C), erpc:call(given:target(C), erlang, registered, []))
+    end,
+    true = length(Names) > 4,
+    [{?FINE, _, ""} = ping(node_of(C), lists:flatten(io_lib:format("~p", [Name])), []) || Name <- Names].
+
+process_is_not_there(C) ->
+    says(refused(?NOPROC, ping(node_of(C), "subjcet", [])), "did you mean subject\\?"),
+    refused(?NOPROC, ping(node_of(C), "nobody_at_all", [])),
+    refused(?NO_CONNECTION, ping("not_there", "subject", [])),
+    refused(?COOKIE, ping(node_of(C), "subject", ["--cookie", "wrong"])).
+
+process_is_suspended(C) ->
+    N = given:target(C),
+    P = given:peer(C),
+    ?ON(P, begin given:child(N, sleeper), sys:suspend({sleeper, N}) end),
+    says(refused(?FAILED, ping(node_of(C), "sleeper", [])), "is suspended"),
+    ?ON(P, sys:resume({sleeper, N})),
+    {?FINE, _, ""} = ping(node_of(C), "sleeper", []).
+
+process_ends(C) ->
+    N = given:target(C),
+    P = given:peer(C),
+    Pid = ?ON(P, given:child(N, mortal)),
+    {?FINE, _, ""} = ping(node_of(C), "mortal", []),
+    ?ON(P, begin exit(Pid, kill), given:gone(Pid) end),
+    refused(?NOPROC, ping(node_of(C), "mortal", [])).
+
+%% Of a process that says nothing, what it is doing is told. Only a BEAM has processes that block, or are no servers.
+process_is_silent(C) ->
+    P = given:peer(C),
+    ?ON(P, begin
+        register(busy_one, proc_lib:spawn(fun() -> timer:sleep(infinity) end)),
+        busy_one ! one_that_waits
+    end),
+    Node = atom_to_list(maps:get(node, P)),
+    {Ms, Got} = target:ms(fun() -> ping(Node, "busy_one", ["--timeout", "900"]) end),
+    Err = refused(?TIMEOUT, Got),
+    says(Err, "no answer from busy_one on " ++ Node ++ " within 900 ms: it is in timer:sleep/1 with 2 messages waiting"),
+    ?assert(Ms < 20000, Ms),
+    %% A node that stands still, whatever it is: the whole of it is over in time.
+    T = target:start(#{}),
+    target:sigstop(T),
+    refused(?TIMEOUT, ping(atom_to_list(maps:get(node, T)), "subject", ["--timeout", "500"])),
+    target:stop(T).
+
+%% Where rpc is refused, the answer alone counts.
+process_without_rpc(_) ->
+    case target:kind() of
+        beam -> ok;
+        hermod ->
+            T = target:start(#{args => ["--deny-rpc", "erlang"]}),
+            {?FINE, _, ""} = ping(atom_to_list(maps:get(node, T)), "subject", []),
+            target:stop(T)
+    end.
+
+process_usage(C) ->
+    [refused(?USAGE, hermod(["ping" | Args])) || Args <-
+        [["--process", "", node_of(C)], ["--process", node_of(C)],
+         ["--process", lists:duplicate(300, $a), node_of(C)]]].
