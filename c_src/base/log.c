@@ -35,8 +35,12 @@ void log_write(const struct log *log, enum log_level level, const char *id, cons
     if (!log || level > log->level || !log->write)
         return;
     uint32_t left_out = 0;
-    if (log->limits && !is_due(log->limits, id, &left_out))
+    if (log->limits && !is_due(log->limits, id, &left_out)) {
+        log->limits->left_out++;
         return;
+    }
+    if (log->limits)
+        log->limits->written[level]++;
     char text[1024];
     va_list arguments;
     va_start(arguments, format);

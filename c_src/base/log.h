@@ -23,6 +23,7 @@ struct log_limits {
         int64_t second;
         uint32_t written, left_out;
     } places[LOG_LIMIT_PLACES];
+    uint64_t written[LOG_DEBUG + 1], left_out; /* in all, by level */
 };
 
 struct log {

@@ -13,30 +13,34 @@ enum {
 };
 
 static const struct {
-    const char *text;
+    const char *name, *text;
     int error;
 } down_rows[] = {
-    [DOWN_LOCAL] = {"closed by us", HM_ENOCONNECTION},
-    [DOWN_CLOSED] = {"connection closed", HM_ENOCONNECTION},
-    [DOWN_NO_HOST] = {"no such host", HM_ENOCONNECTION},
-    [DOWN_NO_EPMD] = {"no epmd", HM_EEPMD},
-    [DOWN_NO_NODE] = {"no such node", HM_ENOCONNECTION},
-    [DOWN_REFUSED] = {"connection refused", HM_ENOCONNECTION},
-    [DOWN_SETUP_TIMEOUT] = {"timeout while connecting", HM_ENOCONNECTION},
-    [DOWN_COOKIE] = {"cookies differ", HM_ECOOKIE},
-    [DOWN_FLAGS] = {"missing distribution flags", HM_EFLAGS},
-    [DOWN_NAME] = {"wrong node name", HM_ENAME},
-    [DOWN_NOT_ALLOWED] = {"not allowed", HM_ENOCONNECTION},
-    [DOWN_SIMULTANEOUS] = {"both dialled", HM_ENOCONNECTION},
-    [DOWN_ALIVE] = {"connected already", HM_ENOCONNECTION},
-    [DOWN_TICK] = {"net_tick_timeout", HM_ENOCONNECTION},
-    [DOWN_PROTOCOL] = {"protocol error", HM_ENOCONNECTION},
-    [DOWN_LIMIT] = {"limit exceeded", HM_ELIMIT},
-    [DOWN_MEMORY] = {"out of memory", HM_ENOMEM},
+    [DOWN_LOCAL] = {"closed_here", "closed by us", HM_ENOCONNECTION},
+    [DOWN_CLOSED] = {"closed", "connection closed", HM_ENOCONNECTION},
+    [DOWN_NO_HOST] = {"no_host", "no such host", HM_ENOCONNECTION},
+    [DOWN_NO_EPMD] = {"no_epmd", "no epmd", HM_EEPMD},
+    [DOWN_NO_NODE] = {"no_node", "no such node", HM_ENOCONNECTION},
+    [DOWN_REFUSED] = {"connection_refused", "connection refused", HM_ENOCONNECTION},
+    [DOWN_SETUP_TIMEOUT] = {"timeout", "timeout while connecting", HM_ENOCONNECTION},
+    [DOWN_COOKIE] = {"cookie", "cookies differ", HM_ECOOKIE},
+    [DOWN_FLAGS] = {"flags", "missing distribution flags", HM_EFLAGS},
+    [DOWN_NAME] = {"name", "wrong node name", HM_ENAME},
+    [DOWN_NOT_ALLOWED] = {"not_allowed", "not allowed", HM_ENOCONNECTION},
+    [DOWN_SIMULTANEOUS] = {"simultaneous", "both dialled", HM_ENOCONNECTION},
+    [DOWN_ALIVE] = {"alive", "connected already", HM_ENOCONNECTION},
+    [DOWN_TICK] = {"tick", "net_tick_timeout", HM_ENOCONNECTION},
+    [DOWN_PROTOCOL] = {"protocol", "protocol error", HM_ENOCONNECTION},
+    [DOWN_LIMIT] = {"limit", "limit exceeded", HM_ELIMIT},
+    [DOWN_MEMORY] = {"memory", "out of memory", HM_ENOMEM},
 };
 
 const char *down_reason_text(enum down_reason reason) {
     return (unsigned)reason < sizeof down_rows / sizeof *down_rows ? down_rows[reason].text : "?";
+}
+
+const char *down_reason_name(enum down_reason reason) {
+    return (unsigned)reason < sizeof down_rows / sizeof *down_rows ? down_rows[reason].name : "?";
 }
 
 int down_reason_error(enum down_reason reason) {
@@ -62,9 +66,18 @@ static void on_reap(struct turn_task *task) {
     free_channel(turn_owner(task, struct channel, reap));
 }
 
+static void count_end(const struct channel *channel, enum down_reason reason) {
+    struct dist_counters *counters = &channel->dist->counters;
+    if (channel->state == CHANNEL_UP)
+        counters->lost[reason]++;
+    else
+        (channel->dialled ? counters->failed : counters->refused)[reason]++;
+}
+
 /* Out of everything that could call back; the memory stays until the end of the turn, since somebody may
  * stand in it. */
-static void shut(struct channel *channel) {
+static void shut(struct channel *channel, enum down_reason reason) {
+    count_end(channel, reason);
     channel->state = CHANNEL_DOWN;
     if (channel->half_open)
         channel->dist->half_open--;
@@ -96,7 +109,7 @@ void channel_down(struct channel *channel, enum down_reason reason, const char *
         return;
     if (channel->state == CHANNEL_HANDSHAKE)
         write_last(channel);
-    shut(channel);
+    shut(channel, reason);
     channel->dist->events->on_down(channel->dist->arg, channel, reason, detail);
 }
 
@@ -104,7 +117,7 @@ void channel_close(struct channel *channel) {
     if (!channel || channel->state == CHANNEL_DOWN)
         return;
     write_last(channel);
-    shut(channel);
+    shut(channel, DOWN_LOCAL);
 }
 
 /* ---- output ---- */
@@ -119,6 +132,7 @@ static void tell_busy(struct channel *channel) {
     if (channel->busy == channel->told_busy)
         return;
     channel->told_busy = channel->busy;
+    channel->stats.busy += channel->busy;
     channel->dist->events->on_busy(channel->dist->arg, channel, channel->busy);
 }
 
@@ -187,6 +201,7 @@ void channel_put_tick(struct channel *channel) {
 
 static void on_tick_timer(struct channel *channel) {
     bool pending = output_pending(&channel->output) > 0;
+    channel->stats.ticks_missed += !channel->tick.was_read;
     switch (tick_fire(&channel->tick, pending, mono_now())) {
     case TICK_DOWN:
         channel_down(channel, DOWN_TICK, "nothing was heard for net_ticktime");
@@ -298,6 +313,7 @@ void channel_is_proved(struct channel *channel) {
         channel->dist->half_open--;
     channel->half_open = false;
     channel->state = CHANNEL_UP;
+    (*(channel->dialled ? &channel->dist->counters.dialled : &channel->dist->counters.accepted))++;
     channel->handshake = NULL;
     handshake_fini(handshake);
     free(handshake);
@@ -331,7 +347,9 @@ struct channel *channel_connected(struct dist *dist, const hm_node_name *peer, i
 }
 
 struct channel *channel_accept(struct dist *dist, int fd) {
-    struct channel *channel = dist->half_open < dist->max_half_open ? new_channel(dist, NULL) : NULL;
+    bool is_full = dist->half_open >= dist->max_half_open;
+    struct channel *channel = is_full ? NULL : new_channel(dist, NULL);
+    dist->counters.half_open += is_full;
     if (!channel) {
         close(fd);
         return NULL;
@@ -384,4 +402,20 @@ void channel_stats(const struct channel *channel, struct channel_stats *stats) {
     *stats = channel->stats;
     stats->fragments_out = channel->output.fragments;
     stats->output_bytes = output_pending(&channel->output);
+    stats->fragments_open = channel->fragments.count;
+}
+
+void channel_stats_add(struct channel_stats *sum, const struct channel_stats *stats) {
+    sum->frames_in += stats->frames_in;
+    sum->frames_out += stats->frames_out;
+    sum->bytes_in += stats->bytes_in;
+    sum->bytes_out += stats->bytes_out;
+    sum->ticks_in += stats->ticks_in;
+    sum->ticks_out += stats->ticks_out;
+    sum->fragments_in += stats->fragments_in;
+    sum->fragments_out += stats->fragments_out;
+    sum->ticks_missed += stats->ticks_missed;
+    sum->busy += stats->busy;
+    sum->output_bytes += stats->output_bytes;
+    sum->fragments_open += stats->fragments_open;
 }

@@ -54,6 +54,7 @@ enum down_reason {
     DOWN_LIMIT,       /* a frame, message, depth or number of fragments over our limit */
     DOWN_MEMORY,
 };
+enum { DOWN_REASONS = DOWN_MEMORY + 1 };
 
 /* What we say to a node that has told its name (the status of the handshake). */
 enum name_verdict {
@@ -81,6 +82,16 @@ struct channel_events {
     void (*on_busy)(void *arg, struct channel *channel, bool busy);
     /* Once, unless channel_close was called. detail: a sentence for the log, may be "". */
     void (*on_down)(void *arg, struct channel *channel, enum down_reason reason, const char *detail);
+};
+
+/* Events since the beginning, of all channels. */
+struct dist_counters {
+    uint64_t accepted, dialled;       /* came up */
+    uint64_t refused[DOWN_REASONS];   /* accepted, and did not come up */
+    uint64_t failed[DOWN_REASONS];    /* dialled, and did not */
+    uint64_t lost[DOWN_REASONS];      /* were up */
+    uint64_t half_open, pauses;       /* connections over max_half_open; times that no file descriptor was left for one */
+    uint64_t over_frame, over_message, over_fragments, over_depth; /* the limits of struct dist */
 };
 
 /* What all channels of a node share; borrowed by every channel, listener and look-up. */
@@ -114,6 +125,7 @@ struct dist {
 
     uint32_t half_open;    /* dist's own counts */
     uint32_t next_dynamic; /* names made up for NAME_ME */
+    struct dist_counters counters;
 };
 
 void dist_fini(struct dist *dist);
@@ -146,11 +158,16 @@ int channel_send(struct channel *channel, const struct control *control, hm_term
 
 struct channel_stats {
     uint64_t frames_in, frames_out, bytes_in, bytes_out, ticks_in, ticks_out, fragments_in, fragments_out;
-    size_t output_bytes; /* waiting to be written */
+    uint64_t ticks_missed; /* intervals in which nothing came */
+    uint64_t busy;         /* times that output_high was passed */
+    size_t output_bytes;   /* waiting to be written */
+    uint32_t fragments_open; /* messages of which a part has come */
 };
 void channel_stats(const struct channel *channel, struct channel_stats *stats);
+void channel_stats_add(struct channel_stats *sum, const struct channel_stats *stats);
 
 const char *down_reason_text(enum down_reason reason);
+const char *down_reason_name(enum down_reason reason); /* one word, for counters */
 int down_reason_error(enum down_reason reason);
 
 #endif

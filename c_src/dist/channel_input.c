@@ -23,6 +23,7 @@ enum {
 static void fail_term(struct channel *channel, int error, const char *what) {
     char detail[160];
     if (error == HM_ELIMIT) {
+        channel->dist->counters.over_depth++;
         snprintf(detail, sizeof detail, "%s is nested too deep or has too many terms (max-depth)", what);
         channel_down(channel, DOWN_LIMIT, detail);
     } else if (error == HM_ENOMEM) {
@@ -169,6 +170,9 @@ static void on_fragment(struct channel *channel, const struct frame *frame) {
     if (!result)
         result = fragments_add(&channel->fragments, frame, control_size, &message);
     if (result == HM_ELIMIT) {
+        struct dist_counters *counters = &channel->dist->counters;
+        bool too_many = frame->kind == FRAME_FIRST && channel->fragments.count >= channel->fragments.max_count;
+        (*(too_many ? &counters->over_fragments : &counters->over_message))++;
         channel_down(channel, DOWN_LIMIT,
                      "too large a message, or too many unfinished ones (max-message, max-fragments)");
         return;
@@ -264,6 +268,7 @@ static bool next_frame(struct channel *channel) {
         return false;
     size_t size = get_be32(input->at + input->start);
     if (size > channel->dist->max_frame) {
+        channel->dist->counters.over_frame++;
         channel_down(channel, DOWN_LIMIT, "a frame is too large (max-frame)");
         return false;
     }
@@ -391,6 +396,7 @@ void input_on_readable(evutil_socket_t fd, short what, void *arg) {
             return;
         }
         taken += (size_t)n;
+        channel->stats.bytes_in += (size_t)n;
         *(input->large ? &input->large_filled : &input->end) += (size_t)n;
         filled = (size_t)n == room;
         grow = filled && !input->large;
@@ -400,7 +406,6 @@ void input_on_readable(evutil_socket_t fd, short what, void *arg) {
         if (!filled)
             break; /* the socket is empty: the next read would only say so */
     }
-    channel->stats.bytes_in += taken;
     if (channel->state != CHANNEL_UP)
         return;
     if (taken) {

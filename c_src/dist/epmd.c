@@ -41,6 +41,7 @@ struct registration {
     void *arg;
     uint16_t port;
     bool hidden;
+    struct registration_counters counters;
     char alive_name[];
 };
 
@@ -96,6 +97,7 @@ static void retry(struct registration *registration, int error, const char *why)
     struct dist *dist = registration->dist;
     char detail[160];
     bool was_up = registration->state == REG_UP;
+    registration->counters.lost += was_up;
     close_socket(registration);
     registration->state = REG_RETRY;
     if (error == HM_EEPMD && !was_up && !registration->decided && start_daemon(registration)) {
@@ -112,6 +114,7 @@ static void retry(struct registration *registration, int error, const char *why)
 
 static void registered(struct registration *registration, uint32_t creation) {
     registration->state = REG_UP;
+    registration->counters.registered++;
     /* A daemon that we started may not have been collected yet: look once more, later. */
     if (registration->daemon)
         arm(registration, RETRY_MS);
@@ -255,6 +258,7 @@ static void attempt(struct registration *registration) {
     struct addresses addresses;
     epmd_addresses(registration->dist, &addresses);
     registration->state = REG_CONNECTING;
+    registration->counters.attempts++;
     arm(registration, ATTEMPT_MS);
     registration->connector = connect_open(registration->dist, &addresses, registration->dist->epmd.port,
                                            ATTEMPT_MS, on_connected, registration);
@@ -301,4 +305,8 @@ void registration_close(struct registration *registration) {
 
 bool registration_is_up(const struct registration *registration) {
     return registration && registration->state == REG_UP;
+}
+
+struct registration_counters registration_counters(const struct registration *registration) {
+    return registration ? registration->counters : (struct registration_counters){0};
 }

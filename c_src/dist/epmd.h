@@ -34,6 +34,13 @@ struct registration *registration_open(struct dist *dist, const char *alive_name
 void registration_close(struct registration *registration);
 bool registration_is_up(const struct registration *registration);
 
+struct registration_counters {
+    uint64_t registered; /* times that epmd took the name: more than 1 after it was started again */
+    uint64_t lost;       /* times that the connection to epmd went */
+    uint64_t attempts;
+};
+struct registration_counters registration_counters(const struct registration *registration); /* NULL: all 0 */
+
 /* port: where the node listens. error: 0, HM_ENOENT (epmd does not know it), HM_EEPMD (no epmd),
  * HM_ENOCONNECTION (no such host). */
 typedef void epmd_lookup_done(void *arg, int error, uint16_t port);

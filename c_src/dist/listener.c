@@ -23,6 +23,7 @@ struct listener {
 
 static void pause_accepting(struct listener *listener) {
     struct timeval wait = timeval_of_ms(PAUSE_MS);
+    listener->dist->counters.pauses++;
     log_warn(listener->dist->log, "listen.paused",
              "cannot accept (%s); trying again in %d ms: raise the limit of open files",
              strerror(errno), PAUSE_MS);

@@ -36,6 +36,7 @@ struct names {
     struct hm_node_name *table;
     struct hm_node_name *last; /* what was asked for before: nearly always the same */
     size_t max;
+    uint64_t refused;
 };
 
 struct names *names_new(size_t max) {
@@ -93,7 +94,11 @@ static struct hm_node_name *enter(struct names *names, const char *text, size_t 
     HASH_FIND(hh, names->table, text, size, name);
     if (!name) {
         size_t characters;
-        if (names_count(names) >= names->max || size >= HM_ATOM_BYTES ||
+        if (names_count(names) >= names->max) {
+            names->refused++;
+            return NULL;
+        }
+        if (size >= HM_ATOM_BYTES ||
             !utf8_valid((const uint8_t *)text, size, &characters) || characters > ETF_ATOM_CHARACTERS)
             return NULL;
         name = new_name(text, size);
@@ -133,6 +138,14 @@ void names_release(struct names *names, const hm_node_name *claimed) {
         return;
     HASH_DEL(names->table, name);
     free(name);
+}
+
+size_t names_max(const struct names *names) {
+    return names->max;
+}
+
+uint64_t names_refused(const struct names *names) {
+    return names->refused;
 }
 
 size_t names_count(const struct names *names) {

@@ -30,6 +30,8 @@ void names_release(struct names *names, const hm_node_name *name);
 /* Only when it is there already. */
 const hm_node_name *names_find(const struct names *names, const char *text, size_t size);
 size_t names_count(const struct names *names);
+size_t names_max(const struct names *names);
+uint64_t names_refused(const struct names *names); /* times that the cap was reached */
 
 struct bytes node_name_bytes(const hm_node_name *name);   /* the text; also terminated by NUL */
 struct bytes node_name_encoded(

@@ -67,6 +67,7 @@ static enum mfa_outcome put_outcome(struct machine *m, enum machine_status statu
     value v = m->result;
     hm_build_reset(result);
     if (status == MACHINE_KILLED) {
+        otp_of(m->self->node)->counters.eval_limit++;
         log_warn(&m->self->node->log, "eval.limit",
                  "evaluated code in %s went over its limit of %s and was ended (--eval-%s)",
                  process_label(m->self).text, m->limit, m->limit);

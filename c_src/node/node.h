@@ -36,9 +36,11 @@ struct node_hooks {
 
 struct node_counters {
     uint64_t messages_in, messages_out;       /* across connections */
-    uint64_t bytes_in, bytes_out;             /* of connections that went down; those that are up count themselves */
+    struct channel_stats gone;                /* of connections that went down; those that are up count themselves */
     uint64_t messages_local;
     uint64_t mailbox_drops;                   /* over max_mailbox */
+    uint64_t process_refusals;                /* over max_processes */
+    uint64_t pending_drops;                   /* messages to a node that is being dialled, over output_high */
     uint64_t processes_started;
     uint64_t spawns_in, dead_letters;         /* to names and pids that are not there */
     uint64_t reductions;                      /* messages handled */

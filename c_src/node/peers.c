@@ -118,6 +118,10 @@ bool peer_is_visible(const struct peer *peer) {
     return peer->visible;
 }
 
+int64_t peer_up_ms(const struct peer *peer) {
+    return peer->up ? mono_ms_between(peer->up_since, mono_now()) : 0;
+}
+
 struct channel *peer_channel(const struct peer *peer) {
     return peer->up;
 }
@@ -221,6 +225,7 @@ static const unsigned char *keep_bytes(unsigned char **room, const unsigned char
 static int keep_pending(struct peer *peer, const struct control *control, hm_term payload, struct block *shared) {
     struct hm_node *node = peer->node;
     if (peer->pending_bytes + payload.size > node->dist.output_high) {
+        node->counters.pending_drops++;
         log_warn(&node->log, "peer.pending_full", "%s is not connected yet and %zu bytes wait for it: a message is dropped",
                  node_name_bytes(peer->name).at, peer->pending_bytes);
         return HM_ELIMIT;
@@ -335,8 +340,9 @@ static void went_down(struct peer *peer, const char *why) {
     struct hm_node *node = peer->node;
     struct channel_stats stats;
     channel_stats(peer->up, &stats);
-    node->counters.bytes_in += stats.bytes_in;
-    node->counters.bytes_out += stats.bytes_out;
+    stats.output_bytes = 0; /* what waited is lost */
+    stats.fragments_open = 0;
+    channel_stats_add(&node->counters.gone, &stats);
     peer->up = NULL;
     if (mono_ms_between(peer->up_since, mono_now()) >= BACKOFF_LAST_MS)
         peer->backoff_ms = BACKOFF_FIRST_MS;

@@ -35,6 +35,7 @@ void peers_free(struct hm_node *node);
 const hm_node_name *peer_name(const struct peer *peer);
 bool peer_is_up(const struct peer *peer);
 bool peer_is_visible(const struct peer *peer);
+int64_t peer_up_ms(const struct peer *peer); /* since it is up */
 struct channel *peer_channel(const struct peer *peer); /* NULL when not up */
 
 /* Lists that links.c, monitors.c and spawn_out.c keep for the peer. */

@@ -30,6 +30,7 @@ struct pool {
     struct job_list waiting, finished; /* under lock */
     bool stopping;                     /* under lock */
     unsigned threads;
+    uint64_t taken, done; /* the loop's thread alone */
     pthread_t thread[POOL_THREADS];
     int fd;
     struct event *event;
@@ -98,6 +99,7 @@ static void on_finished(evutil_socket_t fd, short what, void *arg) {
     struct job *job;
     while ((job = STAILQ_FIRST(&finished))) {
         STAILQ_REMOVE_HEAD(&finished, link);
+        pool->done++;
         hand_over(pool, job);
     }
 }
@@ -148,6 +150,7 @@ int hm_work(hm_process *self, void (*work)(void *arg), enum hm_verdict (*done)(h
         return HM_ESYSTEM;
     }
     pthread_mutex_lock(&pool->lock);
+    pool->taken++;
     STAILQ_INSERT_TAIL(&pool->waiting, job, link);
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
@@ -161,6 +164,10 @@ static void drop_jobs(struct job_list *jobs) {
         job->done(NULL, job->arg);
         free(job);
     }
+}
+
+struct pool_stats pool_stats(const struct pool *pool) {
+    return pool ? (struct pool_stats){pool->threads, pool->taken, pool->done} : (struct pool_stats){0};
 }
 
 void pool_free(struct pool *pool) {

@@ -7,6 +7,11 @@
 
 #include "node/process.h"
 
+struct pool_stats {
+    unsigned threads;
+    uint64_t taken, done; /* jobs; the difference waits or runs */
+};
+struct pool_stats pool_stats(const struct pool *pool); /* NULL: nothing was done yet */
 void pool_free(struct pool *pool);
 
 #endif

@@ -18,10 +18,33 @@ static unsigned hash_text(const void *text, size_t size) {
 struct registry_entry {
     UT_hash_handle hh;
     hm_process *process;
+    struct registry_times times;
     bool lost; /* the table had no memory for it */
     size_t size;
     char text[];
 };
+
+/* Powers of four from 2^10 ns, so that the place is a matter of counting bits. */
+#define BOUND(n) ((double)(1ull << (10 + 2 * (n))) / 1e9)
+const double REGISTRY_BOUND_SECONDS[REGISTRY_BOUNDS] = {BOUND(0), BOUND(1), BOUND(2), BOUND(3), BOUND(4),  BOUND(5),
+                                                        BOUND(6), BOUND(7), BOUND(8), BOUND(9), BOUND(10), BOUND(11)};
+
+static unsigned place_of(uint64_t ns) {
+    uint64_t rest = ns ? (ns - 1) >> 10 : 0;
+    unsigned bits = rest ? 64 - (unsigned)__builtin_clzll(rest) : 0;
+    unsigned place = (bits + 1) / 2;
+    return place < REGISTRY_BOUNDS ? place : REGISTRY_BOUNDS;
+}
+
+void registry_note_run(hm_process *process, uint64_t messages, int64_t ns) {
+    struct registry_times *times = &process->name->times;
+    times->counts[place_of((uint64_t)ns / messages)] += messages;
+    times->ns += (uint64_t)ns;
+}
+
+const struct registry_times *registry_times(const hm_process *process) {
+    return process->name ? &process->name->times : NULL;
+}
 
 int registry_add(hm_process *process, const char *text, size_t size) {
     struct hm_node *node = process->node;

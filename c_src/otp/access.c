@@ -63,7 +63,7 @@ static bool is_allowed(const struct otp *otp, const char *node, const char *modu
 
 bool access_allows(hm_process *self, hm_term module, hm_term function) {
     const struct hm_node *node = self->node;
-    const struct otp *otp = otp_of(node);
+    struct otp *otp = otp_of(node);
     char name[HM_ATOM_BYTES], what[HM_ATOM_BYTES] = "?";
     size_t size;
     if (!otp || STAILQ_EMPTY(&otp->rules) || !self->on_behalf)
@@ -73,6 +73,7 @@ bool access_allows(hm_process *self, hm_term module, hm_term function) {
     if (hm_get_text(module, name, sizeof name, &size) && strlen(name) == size && is_allowed(otp, caller, name))
         return true;
     hm_get_text(function, what, sizeof what, &size);
+    otp->counters.denied++;
     log_warn(&node->log, "rpc.denied", "node=%s may not call %s:%s (--allow-rpc, --deny-rpc)", log_escape(bytes_of(caller, strlen(caller))).text,
              log_escape(bytes_of(name, strlen(name))).text, log_escape(bytes_of(what, strlen(what))).text);
     return false;

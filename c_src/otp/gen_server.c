@@ -275,6 +275,7 @@ static enum hm_verdict serve_call(hm_process *self, struct gen_server *server, h
                                   struct hm_from *from) {
     from->server = server;
     server->handling = true;
+    server->calls++;
     enum hm_verdict verdict = server->class->call ? server->class->call(self, request, from) : HM_UNKNOWN;
     if (verdict == HM_UNKNOWN) {
         log_term(self, LOG_WARN, "server.unknown", "does not know the call", request);

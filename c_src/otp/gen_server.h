@@ -19,6 +19,7 @@ struct gen_server {
     const struct hm_server_class *class;
     struct sys_debug *debug; /* NULL unless a system message asked for trace, log or statistics */
     struct child *child;     /* of the supervisor, NULL when it is nobody's */
+    uint64_t calls;          /* requests of $gen_call so far */
     uint64_t timeout;        /* number of the running timer of hm_set_timeout, or 0 */
     bool starting;           /* inside init */
     bool handling;           /* inside another slot: what hm_continue asked for is done when it returns */

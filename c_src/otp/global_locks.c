@@ -60,8 +60,10 @@ static void remove_lock(struct global_locks *table, struct global_lock *lock) {
 }
 
 int global_locks_add(struct global_locks *table, hm_term resource, hm_term requester, hm_pid pid, const hm_ref *ref) {
-    if (table->count >= table->max)
+    if (table->count >= table->max) {
+        table->refused++;
         return HM_ELIMIT;
+    }
     struct global_lock *lock = global_locks_find(table, resource);
     struct global_holder *holder = calloc(1, sizeof *holder);
     if (!holder)

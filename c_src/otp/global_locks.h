@@ -36,6 +36,7 @@ struct global_locks {
     struct global_lock *locks;
     struct global_holder *refs;
     size_t count, max; /* of holders */
+    uint64_t refused;  /* times that max was reached */
 };
 
 void global_locks_init(struct global_locks *table, size_t max);

@@ -96,6 +96,12 @@ hm_pid global_member_whereis(const struct global_member *member, hm_term name);
  * method. */
 bool global_member_resolve(struct global_member *member, hm_term method, hm_term name, hm_pid one, hm_pid other,
                            hm_build *result);
+struct global_stats {
+    size_t names, max_names, locks, max_locks;
+    uint64_t names_refused, locks_refused;
+    uint32_t known, synced; /* nodes that we joined with, and of these those with all names exchanged */
+};
+struct global_stats global_member_stats(const struct global_member *member);
 /* Puts a list of all names. */
 void global_member_put_names(const struct global_member *member, hm_build *build);
 /* The nodes in each list. */

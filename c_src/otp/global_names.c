@@ -49,8 +49,10 @@ struct global_name *global_names_of_pid(const struct global_names *table, hm_pid
 
 int global_names_add(struct global_names *table, hm_term name, hm_pid pid, hm_term method, const hm_ref *ref,
                      const hm_node_name *external) {
-    if (table->count >= table->max)
+    if (table->count >= table->max) {
+        table->refused++;
         return HM_ELIMIT;
+    }
     struct global_name *made = calloc(1, sizeof *made);
     if (!made)
         return HM_ENOMEM;

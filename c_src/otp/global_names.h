@@ -24,6 +24,7 @@ struct global_name {
 struct global_names {
     struct global_name *names, *refs;
     size_t count, max;
+    uint64_t refused; /* times that max was reached */
 };
 
 void global_names_init(struct global_names *table, size_t max);

@@ -19,6 +19,20 @@ bool global_member_failed(const struct global_member *m) {
     return m->failed;
 }
 
+struct global_stats global_member_stats(const struct global_member *m) {
+    struct global_stats stats = {.names = m->names.count,
+                                 .max_names = m->names.max,
+                                 .locks = m->locks.count,
+                                 .max_locks = m->locks.max,
+                                 .names_refused = m->names.refused,
+                                 .locks_refused = m->locks.refused};
+    for (const struct other *other = m->others; other; other = other->hh.next) {
+        stats.known += other->known != NOT_KNOWN;
+        stats.synced += other->synced;
+    }
+    return stats;
+}
+
 void term_drop(hm_term *term) {
     free((void *)(uintptr_t)term->bytes);
     *term = (hm_term){0};

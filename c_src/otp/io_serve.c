@@ -6,6 +6,7 @@
 #include "otp/gen_server.h"
 #include "otp/io_format.h"
 #include "otp/io_text.h"
+#include "otp/otp.h"
 
 static void put_error(struct hm_io_server *server, const char *reason) {
     hm_put_format(server->reply, "{error, ~a}", reason);
@@ -62,6 +63,7 @@ static int print(struct hm_io_server *server, struct job *job, struct bytes utf8
 }
 
 void io_serve_refuse(struct hm_io_server *server, const struct job *job, const char *what) {
+    otp_of(server->self->node)->counters.io_full++;
     log_warn(&server->self->node->log, "io.full", "%s: %s; a request of a process of %s was refused",
              process_label(server->self).text, what, hm_node_name_text(job->from.node));
     hm_build_reset(server->reply);

@@ -95,6 +95,7 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
     struct arguments arguments = {0};
     struct fun fun;
     long arity;
+    otp_of(self->node)->counters.functions++;
     while (true) {
         if (!is_proper_list(list, &arity) || hm_term_type(module) != HM_TYPE_ATOM ||
             hm_term_type(function) != HM_TYPE_ATOM)

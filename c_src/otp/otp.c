@@ -7,6 +7,7 @@
 #include "otp/erpc.h"
 #include "otp/function.h"
 #include "otp/mfa.h"
+#include "otp/otp_metrics.h"
 #include "otp/releases.h"
 #include "otp/supervisor.h"
 #include "otp/task_supervisor.h"
@@ -49,6 +50,8 @@ int otp_start(struct hm_node *node) {
     otp->starting = true;
     node->otp = otp;
     node->hooks = &hooks;
+    if (otp_metrics_add(node, &otp->metrics) != HM_OK)
+        return HM_ENOMEM;
     for (size_t i = 0; i < sizeof EXPORTS / sizeof *EXPORTS; i++) {
         int error = EXPORTS[i](node);
         if (error != HM_OK)
@@ -69,6 +72,7 @@ int otp_start(struct hm_node *node) {
 void otp_stop(struct hm_node *node) {
     if (!node->otp)
         return;
+    hm_metrics_remove(otp_of(node)->metrics);
     releases_free(node);
     supervisor_free(node);
     task_supervisors_free(node);

@@ -29,6 +29,14 @@ struct otp {
     LIST_HEAD(, release) releases;               /* releases.c */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;
+    struct hm_metrics *metrics; /* otp_metrics.c */
+    struct otp_counters {
+        uint64_t functions; /* calls of functions, whoever asked */
+        uint64_t denied;    /* of these, refused by a rule */
+        uint64_t restarts;  /* of children */
+        uint64_t io_full;   /* requests of IO devices that were refused */
+        uint64_t eval_limit; /* evaluations that were ended */
+    } counters;
 };
 
 static inline struct otp *otp_of(const struct hm_node *node) {

@@ -81,16 +81,20 @@ struct pg_group *pg_groups_find(const struct pg_groups *groups, hm_term term) {
 }
 
 int pg_groups_get(struct pg_groups *groups, hm_term term, struct pg_group **result) {
-    if (term.size > PG_GROUP_BYTES)
+    if (term.size > PG_GROUP_BYTES) {
+        groups->groups_refused++;
         return HM_ELIMIT;
+    }
     struct pg_key key = key_of(term);
     struct pg_group *group = find(groups, &key);
     if (group) {
         *result = group;
         return HM_OK;
     }
-    if (groups->groups >= groups->max_groups)
+    if (groups->groups >= groups->max_groups) {
+        groups->groups_refused++;
         return HM_ELIMIT;
+    }
     group = malloc(sizeof *group + term.size);
     if (!group)
         return HM_ENOMEM;
@@ -216,8 +220,10 @@ int pg_groups_join(struct pg_groups *groups, struct pg_owner *owner, hm_term ter
                    const struct pg_member *members, uint32_t count) {
     if (count == 0)
         return HM_OK;
-    if (owner->members + count > groups->max_members)
+    if (owner->members + count > groups->max_members) {
+        groups->members_refused++;
         return HM_ELIMIT;
+    }
     return add_members(groups, owner, term, members, count);
 }
 
@@ -348,8 +354,10 @@ int pg_groups_replace(struct pg_groups *groups, struct pg_owner *owner, hm_term 
     struct pg_group *group = pg_groups_find(groups, term);
     struct pg_part *part = group ? find_part(group, owner) : NULL;
     int error = HM_OK;
-    if (owner->fresh + count > groups->max_members)
+    if (owner->fresh + count > groups->max_members) {
+        groups->members_refused++;
         return HM_ELIMIT;
+    }
     if (!part)
         error = add_members(groups, owner, term, members, count);
     else if (!is_same(part, members, count))

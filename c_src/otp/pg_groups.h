@@ -43,6 +43,7 @@ struct pg_groups {
     struct pg_group *table;
     uint64_t groups;                  /* in the table, also those that are only watched */
     uint64_t max_groups, max_members; /* members: of one owner */
+    uint64_t groups_refused, members_refused; /* times that these two were reached; groups: also terms that are too large */
     pg_changed *changed;
     void *arg;
 };

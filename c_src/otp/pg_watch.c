@@ -61,8 +61,10 @@ static void drop(struct pg_watchers *watchers, struct pg_watch *watch) {
 int pg_watchers_add(struct pg_watchers *watchers, hm_pid pid, const hm_term *term, hm_ref *ref) {
     struct pg_group *group = NULL;
     int error = HM_ENOMEM;
-    if (watchers->count >= watchers->max)
+    if (watchers->count >= watchers->max) {
+        watchers->refused++;
         return HM_ELIMIT;
+    }
     if (!pid.node || !pg_is_reachable(watchers->scope->node, pid.node))
         return HM_ENOCONNECTION;
     struct pg_watch *watch = calloc(1, sizeof *watch);

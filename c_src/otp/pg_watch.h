@@ -17,6 +17,7 @@ struct pg_watchers {
     struct pg_watch *table;
     struct pg_watches all; /* of the whole scope */
     uint32_t count, max;
+    uint64_t refused; /* times that max was reached */
 };
 
 void pg_watchers_init(struct pg_watchers *watchers, hm_process *scope, struct pg_groups *groups,

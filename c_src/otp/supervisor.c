@@ -84,6 +84,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
         run_later(child, PAUSE_MS);
         return;
     }
+    otp_of(child->node)->counters.restarts++;
     log_warn(&child->node->log, "supervisor.restart", "%s was started again", child->class->module);
 }
 

@@ -18,9 +18,13 @@ static void add_process(void *arg, hm_process *process) {
     *(uint64_t *)arg += process_memory(process);
 }
 
-void vitals_memory(struct hm_node *node, struct vitals_memory *memory) {
+uint64_t vitals_heap_bytes(void) {
     struct mallinfo2 info = mallinfo2();
-    uint64_t total = info.uordblks + info.hblkhd;
+    return info.uordblks + info.hblkhd;
+}
+
+void vitals_memory(struct hm_node *node, struct vitals_memory *memory) {
+    uint64_t total = vitals_heap_bytes();
     uint64_t processes = node->slot_capacity * sizeof *node->slots;
     uint64_t atom = names_count(node->names) * ATOM_BYTES; /* node names are the only atoms that are kept */
     process_each(node, add_process, &processes);
@@ -76,7 +80,7 @@ static void add_traffic(void *arg, struct peer *peer) {
 }
 
 struct vitals_io vitals_io(struct hm_node *node) {
-    struct vitals_io io = {node->counters.bytes_in, node->counters.bytes_out};
+    struct vitals_io io = {node->counters.gone.bytes_in, node->counters.gone.bytes_out};
     peers_each(node, add_traffic, &io);
     return io;
 }

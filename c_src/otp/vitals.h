@@ -29,6 +29,8 @@ struct vitals_memory {
     uint64_t bytes[VITALS_MEMORY_TYPES];
 };
 
+/* Of the C heap. */
+uint64_t vitals_heap_bytes(void);
 void vitals_memory(struct hm_node *node, struct vitals_memory *memory);
 /* VITALS_MEMORY_TYPES elements of a list: {Type, Bytes}. */
 void vitals_put_memory(const struct vitals_memory *memory, hm_build *build);

@@ -31,8 +31,8 @@ static void the_run_queue_is_who_has_mail(void **state) {
 
 static void traffic_of_connections_that_ended_counts(void **state) {
     struct fixture *fixture = *state;
-    fixture->node->counters.bytes_in = 10;
-    fixture->node->counters.bytes_out = 20;
+    fixture->node->counters.gone.bytes_in = 10;
+    fixture->node->counters.gone.bytes_out = 20;
     struct vitals_io io = vitals_io(fixture->node);
     assert_int_equal(io.input, 10);
     assert_int_equal(io.output, 20);
