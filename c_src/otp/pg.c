@@ -369,7 +369,8 @@ struct pg_scope *pg_find(const struct hm_node *node, struct bytes name) {
 int pg_start(struct hm_node *node, const char *name) {
     /* It traps exits: a peer that links to it and ends does not take the memberships along. */
     struct hm_start start = {.name = name, .trap_exit = true};
-    if (pg_find(node, bytes_of(name, strlen(name))))
+    /* One that has ended is there again soon; a second child of the supervisor would be in its way for ever. */
+    if (pg_find(node, bytes_of(name, strlen(name))) || supervisor_keeps(node, &pg_class, name))
         return HM_OK;
     return supervisor_start(node, &pg_class, &start, NULL, NULL);
 }

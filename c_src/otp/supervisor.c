@@ -202,6 +202,14 @@ int supervisor_start(struct hm_node *node, const struct hm_server_class *class, 
     return HM_OK;
 }
 
+bool supervisor_keeps(const struct hm_node *node, const struct hm_server_class *class, const char *name) {
+    const struct child *child;
+    LIST_FOREACH (child, &otp_of(node)->children, link)
+        if (child->class == class && child->name && strcmp(child->name, name) == 0)
+            return child->state != CHILD_TERMINATED;
+    return false;
+}
+
 int supervisor_start_root(struct hm_node *node) {
     struct hm_start start = {.name = HERMOD_SUP, .trap_exit = true};
     struct child *root = new_child(node, &hermod_sup_class, &start, NULL, NULL);

@@ -30,6 +30,8 @@ enum { SUPERVISOR_INTENSITY = 5, SUPERVISOR_PERIOD_MS = 10 * 1000 };
  * NULL) is kept up to date, HM_NO_PID while it does not run. When the first start fails nothing is kept and the error returned. */
 int supervisor_start(struct hm_node *node, const struct hm_server_class *class, const struct hm_start *start,
                      void *argument, hm_pid *pid);
+/* Whether a server of this class is kept running under this name, also while it is being started again. */
+bool supervisor_keeps(const struct hm_node *node, const struct hm_server_class *class, const char *name);
 /* The process hermod_sup: once, after the servers of the node. */
 int supervisor_start_root(struct hm_node *node);
 /* From gen_server: this child's process is ending. */

@@ -26,8 +26,8 @@
 extern "C" {
 #endif
 
-/* Starts the scope and keeps it running until the node stops; 0 also when it runs already. Keeps a copy of
- * the name. HM_ETAKEN (another process has the name), HM_ENAME, HM_ELIMIT (max_processes), HM_ENOMEM. */
+/* Starts the scope and keeps it running until the node stops; 0 also when it runs already, or has ended and is
+ * about to be started again. Keeps a copy of the name. HM_ETAKEN (another process has the name), HM_ENAME, HM_ELIMIT (max_processes), HM_ENOMEM. */
 HM_API int hm_pg_start(hm_node *node, const char *scope);
 
 /* Joins processes of this node: all of them or none. A pid that is given twice joins twice. Borrows

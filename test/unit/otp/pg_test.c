@@ -315,6 +315,17 @@ static void a_scope_that_is_killed_comes_back_empty(void **state) {
     part(fixture, peer);
 }
 
+/* As a server does that hears of the scope's end before the scope was started again. */
+static void a_scope_that_has_just_ended_is_not_started_twice(void **state) {
+    struct fixture *fixture = *state;
+    process_exit(process_lookup(fixture->node, hm_whereis(fixture->node, "pg")), ATOM("over"));
+    assert_int_equal(hm_pg_start(fixture->node, NULL), HM_OK);
+    fixture_run(fixture);
+    assert_true(hm_whereis(fixture->node, "pg").node != NULL);
+    assert_non_null(strstr(fixture->log, "supervisor.restart pg"));
+    assert_null(strstr(fixture->log, "supervisor.failed"));
+}
+
 /* ---- limits ---- */
 
 static void what_is_too_much_is_asked_for_again_when_there_is_room(void **state) {
@@ -508,6 +519,7 @@ int main(void) {
         TEST(junk_does_not_end_a_scope),
         TEST(a_peer_that_ends_takes_its_members_along),
         TEST(a_scope_that_is_killed_comes_back_empty),
+        TEST(a_scope_that_has_just_ended_is_not_started_twice),
         TEST(what_is_too_much_is_asked_for_again_when_there_is_room),
         TEST(a_group_with_a_huge_name_is_left_out),
         TEST(there_are_so_many_monitors_and_no_more),
