@@ -27,6 +27,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 FUZZ_SECONDS ?= 10
 
@@ -349,8 +350,12 @@ $(B)/hermod.pc: scripts/hermod.pc.in $(HEADERS) FORCE
 	@sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' -e 's,@INCLUDEDIR@,$(INCLUDEDIR),' \
 		-e 's,@VERSION@,$(VERSION),' $< >$@
 
+$(B)/hermod.service: scripts/hermod.service.in FORCE
+	@mkdir -p $(@D)
+	@sed -e 's,@BINDIR@,$(BINDIR),' $< >$@
+
 SO_FULL := libhermod.so.$(ABI).$(VERSION)
-install: all $(B)/hermod.1 $(B)/hermod.bash $(B)/hermod.pc ## program, libraries, headers, hermod.pc, man page, completion; PREFIX= DESTDIR=
+install: all $(B)/hermod.1 $(B)/hermod.bash $(B)/hermod.pc $(B)/hermod.service ## program, libraries, headers, hermod.pc, man page, completion, systemd unit; PREFIX= DESTDIR=
 	$(INSTALL) -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/hermod
 	$(INSTALL) -D -m 644 $(B)/libhermod.a $(DESTDIR)$(LIBDIR)/libhermod.a
 	$(INSTALL) -D -m 644 $(B)/libhermod.so.$(ABI) $(DESTDIR)$(LIBDIR)/$(SO_FULL)
@@ -361,10 +366,11 @@ install: all $(B)/hermod.1 $(B)/hermod.bash $(B)/hermod.pc ## program, libraries
 	$(INSTALL) -D -m 644 $(B)/hermod.pc $(DESTDIR)$(LIBDIR)/pkgconfig/hermod.pc
 	$(INSTALL) -D -m 644 $(B)/hermod.1 $(DESTDIR)$(MANDIR)/man1/hermod.1
 	$(INSTALL) -D -m 644 $(B)/hermod.bash $(DESTDIR)$(COMPLETIONDIR)/hermod
+	$(INSTALL) -D -m 644 $(B)/hermod.service $(DESTDIR)$(UNITDIR)/hermod.service
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/hermod $(DESTDIR)$(LIBDIR)/libhermod.a $(DESTDIR)$(LIBDIR)/libhermod.so* \
-		$(DESTDIR)$(LIBDIR)/pkgconfig/hermod.pc $(DESTDIR)$(MANDIR)/man1/hermod.1 $(DESTDIR)$(COMPLETIONDIR)/hermod
+		$(DESTDIR)$(LIBDIR)/pkgconfig/hermod.pc $(DESTDIR)$(MANDIR)/man1/hermod.1 $(DESTDIR)$(COMPLETIONDIR)/hermod $(DESTDIR)$(UNITDIR)/hermod.service
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/hermod
 
 check-install: ## install into a temporary directory and build the examples against that; rebar3 compile

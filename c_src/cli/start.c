@@ -21,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/finder.h"
 #include "cli/node_setup.h"
+#include "cli/notify.h"
 #include "cli/service_setup.h"
 #include "cli/start_hints.h"
 #include "cli/suggest.h"
@@ -35,6 +36,7 @@ struct daemon {
     hm_node *node;
     struct service_setup services; /* as long as the node: they are started again with it */
     struct finder *finder; /* --discover */
+    struct notify *notify; /* the service manager; NULL: none */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -64,6 +66,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg) {
                  sigabbrev_np((int)number));
         log_lines_write(&daemon->setup.log, HM_LOG_INFO, "node.stop", text);
     }
+    notify_stopping(daemon->notify);
     /* From here on signals do what they do by default: whoever is in a hurry sends a second one. */
     forget_signals(daemon);
     finish(daemon, EXIT_FINE);
@@ -202,8 +205,10 @@ static const char *program_path(char *buffer, size_t capacity) {
 }
 
 static void announce(struct daemon *daemon) {
-    char *text = NULL, path[1024];
+    char *text = NULL, path[1024], status[320];
     size_t size = 0;
+    snprintf(status, sizeof status, "%s, port %u", hm_node_name_of(daemon->node), hm_node_port(daemon->node));
+    notify_ready(daemon->notify, status);
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
@@ -324,6 +329,16 @@ static void let_others_finish(void) {
         sched_setscheduler(0, SCHED_BATCH, &param);
 }
 
+/* A manager that cannot be told is no reason not to run; it will say itself what it misses. The programs that this one starts (epmd) are not
+ * the service. */
+static void find_manager(struct daemon *daemon) {
+    char why[WHY_BYTES];
+    if (notify_open(&daemon->notify, daemon->base, getenv, why, sizeof why))
+        log_lines_write(&daemon->setup.log, HM_LOG_WARN, "notify.socket", why);
+    for (size_t i = 0; notify_variables[i]; i++)
+        unsetenv(notify_variables[i]);
+}
+
 /* Mailboxes fill and empty with every read: by default malloc gives their pages back to the system each time.
  */
 static void keep_some_memory(void) {
@@ -385,6 +400,7 @@ static int run_daemon(struct daemon *daemon) {
         event_config_free(config);
     if (!daemon->base || !watch_signals(daemon))
         return give_up(EXIT_FAILED, "cannot make an event loop: %s", strerror(errno));
+    find_manager(daemon);
     error = hm_node_new(daemon->base, &daemon->setup.options, &daemon->node, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
@@ -415,6 +431,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     daemon.over = true;
     forget_signals(&daemon);
     finder_close(daemon.finder);
+    notify_close(daemon.notify);
     hm_node_free(daemon.node);
     service_setup_free(&daemon.services);
     if (daemon.base)

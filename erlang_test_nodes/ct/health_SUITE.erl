@@ -1,4 +1,4 @@
-%% What a supervisor of services, a probe of a container or somebody at a shell asks a node: `hermod ping --process'.
+%% What a supervisor of services, a probe of a container or somebody at a shell hears of a node: `hermod ping --process', sd_notify.
 -module(health_SUITE).
 -include("conformance.hrl").
 -compile([export_all, nowarn_export_all]).
@@ -11,11 +11,13 @@
 -define(NOPROC, 5).
 -define(TIMEOUT, 6).
 
-all() -> [{group, process}].
+all() -> [{group, process}] ++ case target:kind() of hermod -> [{group, daemon}]; beam -> [] end.
 
 groups() ->
     [{process, [], [process_answers, process_in_json, every_service_answers, process_is_not_there, process_is_suspended, process_ends,
-                    process_is_silent, process_without_rpc, process_usage]}].
+                    process_is_silent, process_without_rpc, process_usage]},
+     %% hermod only: about `hermod start'
+     {daemon, [], [manager_is_told, manager_without_path, hung_node_is_silent, manager_is_not_there]}].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -121,3 +123,76 @@ process_usage(C) ->
     [refused(?USAGE, hermod(["ping" | Args])) || Args <-
         [["--process", "", node_of(C)], ["--process", node_of(C)],
          ["--process", lists:duplicate(300, $a), node_of(C)]]].
+
+%% ---- the service manager
+
+%% A manager: a datagram socket. What it gets comes as {udp, ...} to this process.
+manager(Path) ->
+    {ok, S} = gen_udp:open(0, [binary, {ifaddr, {local, Path}}, {active, true}]),
+    S.
+
+start_managed(Path, Env, Args) ->
+    Shown = case Path of <<0, Name/binary>> -> "@" ++ binary_to_list(Name); _ -> Path end,
+    target:start(hermod, #{subject => false, args => Args, env => [{"NOTIFY_SOCKET", Shown} | Env]}).
+
+told(S) -> receive {udp, S, _, _, Text} -> Text after ?PATIENCE -> error({not_told, given:mailbox()}) end.
+
+flush(S) -> receive {udp, S, _, _, _} -> flush(S) after 0 -> ok end.
+
+%% READY is the first thing it hears, and then it can be reached; its own epmd does not speak for it.
+manager_is_told(C) ->
+    Path = filename:join(target:log_dir(), target:unique("notify")),
+    S = manager(Path),
+    T = start_managed(Path, [{"WATCHDOG_USEC", "200000"}], []),
+    Node = maps:get(node, T),
+    <<"READY=1\nSTATUS=", Status/binary>> = told(S),
+    says(Status, atom_to_list(Node) ++ ", port [0-9]+$"),
+    pong = ?ON(given:peer(C), net_adm:ping(Node)),
+    [<<"WATCHDOG=1">> = told(S) || _ <- lists:seq(1, 5)],
+    target:term(T),
+    ok = stopping(S),
+    0 = target:await_exit(T),
+    gen_udp:close(S),
+    file:delete(Path).
+
+stopping(S) ->
+    case told(S) of
+        <<"WATCHDOG=1">> -> stopping(S);
+        <<"STOPPING=1\n", _/binary>> -> ok
+    end.
+
+%% A name in the abstract namespace; and no life signs where none are wanted, or of another process.
+manager_without_path(_) ->
+    Name = list_to_binary(target:unique("abstract")),
+    S = manager(<<0, Name/binary>>),
+    [begin
+        T = start_managed(<<0, Name/binary>>, Env, []),
+        <<"READY=1\n", _/binary>> = told(S),
+        target:stop(T),
+        <<"STOPPING=1\n", _/binary>> = told(S)
+     end || Env <- [[], [{"WATCHDOG_USEC", "1000"}, {"WATCHDOG_PID", "1"}]]],
+    gen_udp:close(S).
+
+hung_node_is_silent(_) ->
+    Path = filename:join(target:log_dir(), target:unique("notify")),
+    S = manager(Path),
+    T = start_managed(Path, [{"WATCHDOG_USEC", "20000"}], []),
+    [_ | _] = [told(S) || _ <- lists:seq(1, 10)],
+    target:sigstop(T),
+    target:wait(fun() -> {ok, Stat} = file:read_file(["/proc/", integer_to_list(maps:get(ospid, T)), "/stat"]),
+                         nomatch =/= re:run(Stat, "\\) T ") end),
+    flush(S),
+    receive {udp, S, _, _, Sign} -> error({alive, Sign}) after 500 -> ok end,
+    target:sigcont(T),
+    <<"WATCHDOG=1">> = told(S),
+    target:stop(T),
+    gen_udp:close(S),
+    file:delete(Path).
+
+%% A manager that cannot be told is no reason not to run.
+manager_is_not_there(_) ->
+    [begin
+        T = start_managed(Path, [{"WATCHDOG_USEC", "1000"}], []),
+        target:await_line(T, "warn +notify.socket +.*NOTIFY_SOCKET"),
+        target:stop(T)
+     end || Path <- ["/not/there", "nonsense"]].
