@@ -9,6 +9,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include <hermod/metrics.h>
+
 #include "discovery/discovery.h"
 
 enum { LOOK_MS = 25 }; /* while the start waits, and only then */
@@ -30,6 +32,7 @@ struct finder {
     size_t count;
     struct event *timer;
     int64_t waits_ms; /* how long the start still waits */
+    hm_metrics *metrics;
 };
 
 static void say(struct finder *finder, enum hm_log_level level, const char *id, const char *format, ...)
@@ -177,6 +180,31 @@ static void look(evutil_socket_t fd, short what, void *arg) {
     finder->events.settled(finder->events.arg, mandatory ? HM_ETIMEOUT : HM_OK, mandatory ? text : "");
 }
 
+/* ---- metrics ---- */
+
+enum { METRIC_FOUND, METRIC_JUNK, METRIC_FOREIGN, METRIC_REFUSED, METRICS };
+
+#define METRIC(name, kind, help) {"hermod_discovery_" name, kind, help, {"strategy", "number"}}
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_FOUND] = METRIC("nodes", HM_GAUGE, "Nodes that a --discover has found and not lost"),
+    [METRIC_JUNK] = METRIC("junk_total", HM_COUNTER, "Datagrams and answers that made no sense"),
+    [METRIC_FOREIGN] = METRIC("foreign_total", HM_COUNTER, "Datagrams of a cluster with another secret"),
+    [METRIC_REFUSED] = METRIC("refused_total", HM_COUNTER, "Names over --max-discovered"),
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct finder *finder = arg;
+    for (size_t i = 0; i < finder->count; i++) {
+        const struct discovery_counters *counters = discovery_counters(finder->open[i]);
+        const uint64_t values[METRICS] = {discovery_count(finder->open[i]), counters->junk, counters->foreign, counters->refused};
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i + 1);
+        struct hm_text labels[] = {hm_text_of(discovery_spec_of(finder->open[i])->strategy->kind), hm_text_of(number)};
+        hm_metric_put(out, labels, values[metric]);
+    }
+}
+
 /* ---- life ---- */
 
 int finder_check(const struct text_list *list, char *why, size_t capacity) {
@@ -229,7 +257,7 @@ int finder_open(hm_node *node, const struct settings *settings, const char *cook
         error = HM_OK;
     for (size_t i = 0; !error && i < list->count; i++)
         error = open_one(finder, list->items[i], settings, cookie, why, capacity);
-    if (!error && event_add(finder->timer, &now))
+    if (!error && (event_add(finder->timer, &now) || hm_metrics_add(node, metrics, METRICS, collect, finder, &finder->metrics)))
         error = HM_ENOMEM;
     if (error)
         finder_close(finder);
@@ -242,6 +270,7 @@ void finder_close(struct finder *finder) {
     struct wanted *wanted, *next;
     if (!finder)
         return;
+    hm_metrics_remove(finder->metrics);
     for (size_t i = 0; i < finder->count; i++)
         discovery_close(finder->open[i]);
     HASH_ITER(hh, finder->wanted, wanted, next) {

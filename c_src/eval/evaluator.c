@@ -22,6 +22,7 @@ struct evaluator { /* otp->evaluator */
     struct machine_limits limits;
     uint64_t next_id;
     uint32_t count; /* of those that have not ended */
+    struct hm_metrics *metrics;
 };
 
 /* One that has not ended in its first slice. */
@@ -439,6 +440,20 @@ static enum mfa_outcome apply_fun(hm_process *self, hm_term fun, hm_term argumen
     return begin(e, result);
 }
 
+enum { METRIC_RUNNING, METRIC_BEGUN, METRIC_MEMORY, METRICS };
+
+static const struct hm_metric METRIC[METRICS] = {
+    [METRIC_RUNNING] = {"hermod_evaluations", HM_GAUGE, "Closures of other nodes that are being evaluated", {0}},
+    [METRIC_BEGUN] = {"hermod_evaluations_total", HM_COUNTER, "Closures of other nodes that were evaluated", {0}},
+    [METRIC_MEMORY] = {"hermod_evaluation_memory_bytes", HM_GAUGE, "Memory of their values", {0}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct evaluator *evaluator = arg;
+    const uint64_t values[METRICS] = {evaluator->count, evaluator->next_id, evaluator->budget.used};
+    hm_metric_put(out, NULL, values[metric]);
+}
+
 int evaluator_start(struct hm_node *node, const struct evaluator_options *options) {
     struct evaluator *evaluator = calloc(1, sizeof *evaluator);
     if (!evaluator)
@@ -449,6 +464,11 @@ int evaluator_start(struct hm_node *node, const struct evaluator_options *option
                                                                                       : (size_t)32 << 20,
                                                 .depth = options->depth ? options->depth : 200000,
                                                 .steps = options->steps ? options->steps : 200000000};
+    int error = metrics_add(&node->metrics, METRIC, METRICS, collect, evaluator, &evaluator->metrics);
+    if (error) {
+        free(evaluator);
+        return error;
+    }
     otp_of(node)->evaluator = &evaluator->functions;
     return HM_OK;
 }
@@ -457,6 +477,7 @@ void evaluator_stop(struct hm_node *node) {
     struct evaluator *evaluator = node->otp ? evaluator_of(node) : NULL;
     if (!evaluator)
         return;
+    hm_metrics_remove(evaluator->metrics);
     library_free(evaluator->library);
     free(evaluator);
     otp_of(node)->evaluator = NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hermod/metrics.h>
 #include <hermod/pg.h>
 
 static const char HERMES[] = "name=Elixir.Hermes.PGServer,group={hermes, 'Elixir.Hermes.PubSub'},"
@@ -143,6 +144,7 @@ struct sending {
     bool (*is_served)(void *arg, const hm_node_name *node);
     void *arg;
     hm_build *build; /* made for the first member */
+    uint64_t count;
 };
 
 static void send_to_member(void *arg, hm_pid member) {
@@ -155,14 +157,15 @@ static void send_to_member(void *arg, hm_pid member) {
             put_message(sending->bus, sending->build, sending->topic, sending->message);
     }
     if (sending->build && !hm_build_error(sending->build))
-        hm_send(sending->self, hm_to_pid(member), hm_build_term(sending->build));
+        sending->count += hm_send(sending->self, hm_to_pid(member), hm_build_term(sending->build)) == HM_OK;
 }
 
-void bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_term message,
+uint64_t bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_term message,
                  bool (*is_served)(void *arg, const hm_node_name *node), void *arg) {
-    struct sending sending = {bus, self, topic, message, is_served, arg, NULL};
+    struct sending sending = {bus, self, topic, message, is_served, arg, NULL, 0};
     hm_pg_members(hm_node_of(self), bus->scope, hm_build_term(bus->group), HM_PG_REMOTE, send_to_member, &sending);
     hm_build_free(sending.build);
+    return sending.count;
 }
 
 /* ---- the coordinator of this node ---- */
@@ -171,6 +174,8 @@ struct coordinator {
     const struct bus *bus;
     hm_ref scope;
     hm_ref own;
+    uint64_t received;
+    hm_metrics *metrics;
 };
 
 enum { REJOIN_MS = 100 };
@@ -204,6 +209,7 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     hm_term topic, message, ref_term;
     hm_ref ref;
     if (bus_read(coordinator->bus, term, &topic, &message)) {
+        coordinator->received++;
         hm_sendf(self, hm_to_name("pubsub", NULL), "{'$pubsub', bus, ~t, ~t}", topic, message);
         return HM_CONTINUE;
     }
@@ -217,6 +223,17 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     return HM_UNKNOWN;
 }
 
+static const struct hm_metric metrics[] = {
+    {"hermod_bus_received_total", HM_COUNTER, "Messages from coordinators of other nodes (--bus)", {"bus"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct coordinator *coordinator = arg;
+    struct hm_text name = hm_text_of(coordinator->bus->name);
+    (void)metric;
+    hm_metric_put(out, &name, coordinator->received);
+}
+
 static int init(hm_process *self, void *argument) {
     struct coordinator *coordinator = calloc(1, sizeof *coordinator);
     if (!coordinator)
@@ -224,6 +241,8 @@ static int init(hm_process *self, void *argument) {
     coordinator->bus = argument;
     coordinator->own = hm_make_ref(hm_node_of(self));
     int error = join(self, coordinator);
+    if (!error)
+        error = hm_metrics_add(hm_node_of(self), metrics, 1, collect, coordinator, &coordinator->metrics);
     if (error) {
         free(coordinator);
         return error;
@@ -233,8 +252,10 @@ static int init(hm_process *self, void *argument) {
 }
 
 static void terminate(hm_process *self, hm_term reason) {
+    struct coordinator *coordinator = hm_data(self);
     (void)reason;
-    free(hm_data(self));
+    hm_metrics_remove(coordinator->metrics);
+    free(coordinator);
 }
 
 static const struct hm_server_class coordinator_class = {

@@ -34,8 +34,8 @@ int bus_parse(const char *text, struct bus *bus, char *why, size_t capacity);
 void bus_fini(struct bus *bus);
 
 /* Sends a publication of this node to the coordinators of other nodes; not to nodes for which is_served says that they got it
- * otherwise. */
-void bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_term message,
+ * otherwise. To how many. */
+uint64_t bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_term message,
                  bool (*is_served)(void *arg, const hm_node_name *node), void *arg);
 /* false: the term is no publication of this bus. */
 bool bus_read(const struct bus *bus, hm_term term, hm_term *topic, hm_term *message);

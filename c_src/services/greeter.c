@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hermod/metrics.h>
+
 static const char DEFAULT_NAME[] = "Elixir.DistributedHelloWorld.Greeter";
 
 enum { GREETING_BYTES = 1100, NAME_BYTES = HM_ATOM_BYTES + 8 };
@@ -23,6 +25,7 @@ enum { GREETING_BYTES = 1100, NAME_BYTES = HM_ATOM_BYTES + 8 };
 struct greeter {
     char name[NAME_BYTES];
     uint64_t sent, heard;
+    hm_metrics *metrics;
 };
 
 /* MyApp.Greeter is written for 'Elixir.MyApp.Greeter'. */
@@ -75,6 +78,18 @@ static void put_state(hm_process *self, hm_build *state) {
     hm_put_format(state, "#{heard => ~u, sent => ~u}", greeter->heard, greeter->sent);
 }
 
+static const struct hm_metric metrics[] = {
+    {"hermod_greetings_total", HM_COUNTER, "Greetings of other nodes", {"name", "direction"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct greeter *greeter = arg;
+    struct hm_text sent[] = {hm_text_of(greeter->name), hm_text_of("sent")}, heard[] = {sent[0], hm_text_of("received")};
+    (void)metric;
+    hm_metric_put(out, sent, greeter->sent);
+    hm_metric_put(out, heard, greeter->heard);
+}
+
 static int init(hm_process *self, void *argument) {
     struct greeter *greeter = calloc(1, sizeof *greeter);
     if (!greeter)
@@ -82,6 +97,8 @@ static int init(hm_process *self, void *argument) {
     int error = read_name(greeter->name, argument);
     if (!error)
         error = hm_monitor_nodes(self, true, false);
+    if (!error)
+        error = hm_metrics_add(hm_node_of(self), metrics, 1, collect, greeter, &greeter->metrics);
     if (error)
         free(greeter);
     else
@@ -90,8 +107,10 @@ static int init(hm_process *self, void *argument) {
 }
 
 static void terminate(hm_process *self, hm_term reason) {
+    struct greeter *greeter = hm_data(self);
     (void)reason;
-    free(hm_data(self));
+    hm_metrics_remove(greeter->metrics);
+    free(greeter);
 }
 
 static const struct hm_server_class class = {

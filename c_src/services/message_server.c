@@ -30,6 +30,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <hermod/metrics.h>
+
 #include "services/chat_room.h"
 #include "services/plain_text.h"
 
@@ -42,6 +44,8 @@ struct chat {
     hm_build *build; /* of the message that goes out */
     char *text;      /* max_message bytes and a NUL, then their clean form */
     bool draining;   /* a timer runs that looks after slow nodes */
+    uint64_t said, bad_nicks, full, too_long, missed; /* messages passed on; refusals; messages that slow nodes miss */
+    hm_metrics *metrics;
 };
 
 struct nick {
@@ -182,6 +186,8 @@ static bool deliver(hm_process *self, struct chat_place *place, hm_term message,
     if (copies == 0)
         return false;
     int error = chat_place_wait(place, message, copies);
+    if (error)
+        ((struct chat *)hm_data(self))->missed += copies;
     if (error && !place->overflowed) {
         place->overflowed = true;
         hm_log(self, HM_LOG_WARN, "chat.slow", "%s does not read: it misses messages (%s)",
@@ -203,6 +209,7 @@ static int build_message(hm_build *build, const struct nick *nick, const char *t
 static void say(hm_process *self, struct chat *chat, const struct nick *nick, const char *text, size_t size) {
     if (build_message(chat->build, nick, text, size) != 0)
         return;
+    chat->said++;
     hm_term message = hm_build_term(chat->build);
     const struct chat_user *speaker = chat_room_find(&chat->room, nick->text, nick->size);
     struct chat_place *place;
@@ -233,12 +240,16 @@ static void announce(hm_process *self, struct chat *chat, const struct nick *nic
 
 static enum hm_verdict on_connect(hm_process *self, struct chat *chat, hm_term term, const hm_from *from) {
     struct nick nick;
-    if (!read_speaker(chat, term, &nick))
+    if (!read_speaker(chat, term, &nick)) {
+        chat->bad_nicks++;
         return hm_reply(self, from, "nick_not_allowed");
+    }
     if (chat_room_find(&chat->room, nick.text, nick.size))
         return hm_reply(self, from, "nick_in_use");
-    if (chat->room.user_count >= chat->max_users)
+    if (chat->room.user_count >= chat->max_users) {
+        chat->full++;
         return hm_reply(self, from, "room_full");
+    }
 
     const hm_node_name *node = hm_from_pid(from).node;
     struct chat_user *user = chat_room_add(&chat->room, nick.text, nick.size, nick.kind, node);
@@ -308,6 +319,7 @@ static enum hm_verdict refuse_text(hm_process *self, struct chat *chat, int erro
     if (error != HM_ELIMIT)
         return HM_UNKNOWN;
     char text[64];
+    chat->too_long++;
     int size = snprintf(text, sizeof text, "your message is too long, %zu bytes at most", chat->max_message);
     send_self(self, chat, "tell", nick, text, (size_t)size);
     return HM_CONTINUE;
@@ -399,9 +411,45 @@ static void put_state(hm_process *self, hm_build *state) {
     }
 }
 
+/* ---- metrics ---- */
+
+enum { METRIC_USERS, METRIC_SAID, METRIC_MISSED, METRIC_BAD_NICKS, METRIC_LIMIT_HITS, METRICS };
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_USERS] = {"hermod_chat_users", HM_GAUGE, "Users in the chat room", {0}},
+    [METRIC_SAID] = {"hermod_chat_messages_total", HM_COUNTER, "Messages to the whole room", {0}},
+    [METRIC_MISSED] = {"hermod_chat_missed_total", HM_COUNTER, "Messages that users of slow nodes missed", {0}},
+    [METRIC_BAD_NICKS] = {"hermod_chat_refused_nicks_total", HM_COUNTER, "Nicks that are too long, or no nicks", {0}},
+    [METRIC_LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
+                           "Times that something was refused or dropped because of the option of this name", {"limit"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct chat *chat = arg;
+    struct hm_text limits[] = {hm_text_of("chat-max-users"), hm_text_of("chat-max-message")};
+    switch (metric) {
+    case METRIC_USERS:
+        hm_metric_put(out, NULL, chat->room.user_count);
+        break;
+    case METRIC_SAID:
+        hm_metric_put(out, NULL, chat->said);
+        break;
+    case METRIC_MISSED:
+        hm_metric_put(out, NULL, chat->missed);
+        break;
+    case METRIC_BAD_NICKS:
+        hm_metric_put(out, NULL, chat->bad_nicks);
+        break;
+    default:
+        hm_metric_put(out, &limits[0], chat->full);
+        hm_metric_put(out, &limits[1], chat->too_long);
+    }
+}
+
 static void free_chat(struct chat *chat) {
     if (!chat)
         return;
+    hm_metrics_remove(chat->metrics);
     if (chat->room.buckets)
         chat_room_fini(&chat->room);
     hm_build_free(chat->build);
@@ -434,6 +482,8 @@ static int init(hm_process *self, void *argument) {
     if ((error = chat_room_init(&chat->room, seed)) != 0)
         goto fail;
     if ((error = hm_monitor_nodes(self, true, true)) != 0)
+        goto fail;
+    if ((error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, chat, &chat->metrics)) != 0)
         goto fail;
     hm_set_data(self, chat);
     return 0;

@@ -23,7 +23,7 @@
 
 #include <hermod/pg.h>
 
-#include "services/dispatch.h"
+#include "services/dispatch_metrics.h"
 #include "services/services.h"
 
 static const char SCOPE[] = "Elixir.Phoenix.PubSub";
@@ -142,6 +142,9 @@ struct server {
     hm_ref groups, scope, own;
     unsigned used; /* how many groups broadcasts go to */
     size_t max_topic;
+    uint64_t broadcasts;
+    struct dispatch_metrics metrics;
+    hm_metrics *own_metrics;
 };
 
 static hm_term group_term(struct server *server, unsigned index) {
@@ -265,6 +268,7 @@ static const char *send_broadcast(struct server *server, const struct broadcast 
     hm_pid publisher = broadcast->from.node ? broadcast->from : caller;
     if (refusal)
         return refusal;
+    server->broadcasts++;
     if (broadcast->remote)
         forward(server, broadcast->topic, broadcast->message, broadcast->dispatcher, publisher, broadcast->only);
     if (broadcast->local)
@@ -428,9 +432,24 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     return HM_CONTINUE;
 }
 
+enum { METRIC_BROADCASTS, METRIC_POOL, METRICS };
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_BROADCASTS] = {"hermod_phoenix_broadcasts_total", HM_COUNTER, "Broadcasts made through this node", {"service"}},
+    [METRIC_POOL] = {"hermod_phoenix_workers", HM_GAUGE, "Workers of a Phoenix.PubSub", {"service"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct server *server = arg;
+    struct hm_text name = hm_text_of(server->phoenix->name);
+    hm_metric_put(out, &name, metric == METRIC_POOL ? server->phoenix->workers : server->broadcasts);
+}
+
 static void free_server(struct server *server) {
     if (!server)
         return;
+    dispatch_metrics_remove(&server->metrics);
+    hm_metrics_remove(server->own_metrics);
     dispatch_free(server->dispatch);
     hm_build_free(server->build);
     hm_build_free(server->rejoin);
@@ -460,6 +479,9 @@ static int init(hm_process *self, void *argument) {
     if (!server->dispatch || !server->build || !server->rejoin)
         goto fail;
     hm_put_format(server->rejoin, "{~r, rejoin}", &server->own);
+    if ((error = dispatch_metrics_add(&server->metrics, hm_node_of(self), server->dispatch, phoenix->name)) ||
+        (error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, server, &server->own_metrics)))
+        goto fail;
     if ((error = hm_build_error(server->rejoin)) || (error = start_workers(server, phoenix->pool_size)) ||
         (error = watch_scope(server)) || (error = join_all(server)))
         goto fail;

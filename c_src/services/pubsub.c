@@ -31,7 +31,7 @@
 #include <string.h>
 
 #include "services/bus.h"
-#include "services/dispatch.h"
+#include "services/dispatch_metrics.h"
 #include "services/services.h"
 
 struct pubsub {
@@ -41,6 +41,9 @@ struct pubsub {
     const struct bus *buses;
     size_t bus_count;
     size_t max_topic;
+    uint64_t too_large, to_buses; /* topics over max_topic; messages to other coordinators */
+    struct dispatch_metrics metrics;
+    hm_metrics *own_metrics;
 };
 
 /* ---- requests ---- */
@@ -108,8 +111,11 @@ static bool read_options(hm_term term, struct order *order) {
 }
 
 /* NULL, or why it is refused. */
-static const char *check_topic(const struct pubsub *pubsub, hm_term topic) {
-    return topic.size > pubsub->max_topic ? "topic_too_large" : NULL;
+static const char *check_topic(struct pubsub *pubsub, hm_term topic) {
+    if (topic.size <= pubsub->max_topic)
+        return NULL;
+    pubsub->too_large++;
+    return "topic_too_large";
 }
 
 static const char *read_pid(const struct pubsub *pubsub, hm_term term, hm_pid *pid) {
@@ -196,7 +202,7 @@ static const char *publish(struct pubsub *pubsub, const struct order *order, uin
     *count = dispatch_publish(pubsub->dispatch, order->topic, order->message, order->pid, order->exclude);
     *count += pubsub_peers_publish(pubsub->peers, order->topic, order->message, order->pid, order->exclude);
     for (size_t i = 0; i < pubsub->bus_count; i++)
-        bus_publish(&pubsub->buses[i], pubsub->self, order->topic, order->message, is_peer, pubsub->peers);
+        pubsub->to_buses += bus_publish(&pubsub->buses[i], pubsub->self, order->topic, order->message, is_peer, pubsub->peers);
     return NULL;
 }
 
@@ -342,12 +348,45 @@ static void on_missed(void *arg, hm_term topic, uint64_t count) {
     hm_build_free(build);
 }
 
+/* ---- metrics ---- */
+
+enum { METRIC_NODES, METRIC_TO_BUSES, METRIC_LIMIT_HITS, METRICS };
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_NODES] = {"hermod_pubsub_nodes", HM_GAUGE, "Other nodes with this service", {0}},
+    [METRIC_TO_BUSES] = {"hermod_bus_sent_total", HM_COUNTER, "Messages sent to coordinators of other nodes (--bus)", {0}},
+    [METRIC_LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
+                           "Times that something was refused or dropped because of the option of this name", {"limit"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct pubsub *pubsub = arg;
+    struct topics_size size;
+    struct hm_text limits[] = {hm_text_of("pubsub-max-topics"), hm_text_of("pubsub-max-subscriptions"),
+                               hm_text_of("pubsub-max-topic")};
+    topics_counts(dispatch_topics(pubsub->dispatch), &size);
+    switch (metric) {
+    case METRIC_NODES:
+        hm_metric_put(out, NULL, pubsub_peers_nodes(pubsub->peers));
+        break;
+    case METRIC_TO_BUSES:
+        hm_metric_put(out, NULL, pubsub->to_buses);
+        break;
+    default:
+        hm_metric_put(out, &limits[0], size.topics_refused);
+        hm_metric_put(out, &limits[1], size.subscriptions_refused);
+        hm_metric_put(out, &limits[2], pubsub->too_large);
+    }
+}
+
 static const struct dispatch_events events = {.on_topic = on_topic};
 static const struct pubsub_peers_events peers_events = {on_publication, on_missed};
 
 static void free_pubsub(struct pubsub *pubsub) {
     if (!pubsub)
         return;
+    dispatch_metrics_remove(&pubsub->metrics);
+    hm_metrics_remove(pubsub->own_metrics);
     pubsub_peers_free(pubsub->peers);
     dispatch_free(pubsub->dispatch);
     free(pubsub);
@@ -375,9 +414,12 @@ static int init(hm_process *self, void *argument) {
     pubsub->dispatch = dispatch_new(self, &limits, &events, pubsub);
     if (pubsub->dispatch)
         pubsub->peers = pubsub_peers_new(self, dispatch_topics(pubsub->dispatch), &peers_events, pubsub);
-    if (!pubsub->peers) {
+    int error = pubsub->peers ? dispatch_metrics_add(&pubsub->metrics, hm_node_of(self), pubsub->dispatch, "pubsub") : HM_ENOMEM;
+    if (!error)
+        error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, pubsub, &pubsub->own_metrics);
+    if (error) {
         free_pubsub(pubsub);
-        return HM_ENOMEM;
+        return error;
     }
     hm_set_data(self, pubsub);
     return 0;

@@ -39,6 +39,7 @@ struct topics {
     struct record_index by_term, by_pid, by_pair;
     struct patterns trie;
     uint32_t patterns;
+    uint64_t topics_refused, subscriptions_refused;
 };
 
 struct topics *topics_new(const struct topics_limits *limits, const struct topics_events *events, void *arg) {
@@ -183,8 +184,10 @@ static int add_topic(struct topics *topics, hm_term term, uint32_t hash, enum to
     bool pattern = segments_read(&segments, term) && segments_are_pattern(&segments, &error);
     if (error)
         return error;
-    if (topics->topics.live >= topics->limits.topics)
+    if (topics->topics.live >= topics->limits.topics) {
+        topics->topics_refused++;
         return HM_ELIMIT;
+    }
     uint32_t made = records_add(&topics->topics);
     if (!made)
         return HM_ENOMEM;
@@ -343,8 +346,10 @@ static int add_subscriber(struct topics *topics, hm_pid pid, uint32_t *number) {
 static int join(struct topics *topics, uint32_t topic_number, uint32_t subscriber_number, uint32_t options) {
     struct topic *topic = topic_at(topics, topic_number);
     struct subscriber *subscriber = subscriber_at(topics, subscriber_number);
-    if (topics->subscriptions.live >= topics->limits.subscriptions)
+    if (topics->subscriptions.live >= topics->limits.subscriptions) {
+        topics->subscriptions_refused++;
         return HM_ELIMIT;
+    }
     if (!make_room(topic))
         return HM_ENOMEM;
     uint32_t number = records_add(&topics->subscriptions);
@@ -539,20 +544,26 @@ void topics_each_subscriber(struct topics *topics, void (*each)(void *arg, struc
             each(arg, subscriber_at(topics, topics->by_pid.slots[i].number));
 }
 
+void topics_counts(const struct topics *topics, struct topics_size *size) {
+    *size = (struct topics_size){
+        .topics = topics->topics.live - topics->patterns,
+        .patterns = topics->patterns,
+        .subscriptions = topics->subscriptions.live,
+        .subscribers = topics->subscribers.live,
+        .topics_refused = topics->topics_refused,
+        .subscriptions_refused = topics->subscriptions_refused,
+    };
+}
+
 void topics_size(const struct topics *topics, struct topics_size *size) {
     size_t members = 0;
     for (uint32_t i = 0; i < topics->by_term.capacity; i++)
         if (topics->by_term.slots[i].number)
             members += topic_at(topics, topics->by_term.slots[i].number)->capacity *
                        (sizeof(hm_pid) + sizeof(uint32_t));
-    *size = (struct topics_size){
-        .topics = topics->topics.live - topics->patterns,
-        .patterns = topics->patterns,
-        .subscriptions = topics->subscriptions.live,
-        .subscribers = topics->subscribers.live,
-        .bytes = sizeof *topics + members + records_bytes(&topics->topics) +
-                 records_bytes(&topics->subscribers) + records_bytes(&topics->subscriptions) +
-                 patterns_bytes(&topics->trie) + record_index_bytes(&topics->by_term) +
-                 record_index_bytes(&topics->by_pid) + record_index_bytes(&topics->by_pair),
-    };
+    topics_counts(topics, size);
+    size->bytes = sizeof *topics + members + records_bytes(&topics->topics) +
+                  records_bytes(&topics->subscribers) + records_bytes(&topics->subscriptions) +
+                  patterns_bytes(&topics->trie) + record_index_bytes(&topics->by_term) +
+                  record_index_bytes(&topics->by_pid) + record_index_bytes(&topics->by_pair);
 }

@@ -92,7 +92,10 @@ void topics_each_subscriber(struct topics *topics, void (*each)(void *arg, struc
 struct topics_size {
     uint32_t topics, patterns, subscriptions, subscribers;
     size_t bytes; /* of memory, without the terms of the topics */
+    uint64_t topics_refused, subscriptions_refused; /* times that a limit was reached */
 };
+/* All but bytes, for which topics_size goes through all topics. */
+void topics_counts(const struct topics *topics, struct topics_size *size);
 void topics_size(const struct topics *topics, struct topics_size *size);
 
 #endif

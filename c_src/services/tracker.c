@@ -31,7 +31,7 @@
 
 #include <hermod/pg.h>
 
-#include "services/dispatch.h"
+#include "services/dispatch_metrics.h"
 #include "services/services.h"
 #include "services/tracker_diff.h"
 
@@ -74,6 +74,8 @@ struct server {
     size_t max_topic;
     uint16_t count; /* in references */
     uint16_t salt;
+    struct dispatch_metrics metrics;
+    hm_metrics *own_metrics;
 };
 
 static int64_t now_ms(void) {
@@ -617,12 +619,66 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     return dispatch_info(server->dispatch, term) ? HM_CONTINUE : HM_UNKNOWN;
 }
 
+/* ---- metrics ---- */
+
+enum { METRIC_PRESENCES, METRIC_TRACKED, METRIC_REPLICAS, METRIC_LEFT_OUT, METRIC_MALFORMED, METRICS };
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_PRESENCES] = {"hermod_presence_entries", HM_GAUGE, "Presences of all replicas", {"tracker"}},
+    [METRIC_TRACKED] = {"hermod_presence_tracked", HM_GAUGE, "Processes tracked on this node", {"tracker"}},
+    [METRIC_REPLICAS] = {"hermod_presence_replicas", HM_GAUGE, "Other replicas of a shard, summed up over the shards", {"tracker", "state"}},
+    [METRIC_LEFT_OUT] = {"hermod_presence_left_out_total", HM_COUNTER, "Presences and replicas left out (--presence-max)", {"tracker"}},
+    [METRIC_MALFORMED] = {"hermod_presence_malformed_total", HM_COUNTER, "Messages among replicas that made no sense", {"tracker"}},
+};
+
+struct tracker_sums {
+    uint64_t presences, up, down;
+};
+
+static struct tracker_sums sum_up(const struct server *server) {
+    struct tracker_sums sums = {0};
+    for (uint32_t i = 0; i < server->tracker->shards; i++) {
+        const struct tracker_state *state = tracker_shard_state(server->shards[i].shard);
+        const struct tracker_replica *replica;
+        sums.presences += tracker_state_count(state);
+        TAILQ_FOREACH (replica, tracker_state_replicas(state), next)
+            if (!replica->own)
+                (*(replica->up ? &sums.up : &sums.down))++;
+    }
+    return sums;
+}
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct server *server = arg;
+    struct tracker_sums sums = sum_up(server);
+    struct hm_text up[] = {hm_text_of(server->tracker->name), hm_text_of("up")}, down[] = {up[0], hm_text_of("down")};
+    switch (metric) {
+    case METRIC_PRESENCES:
+        hm_metric_put(out, up, sums.presences);
+        break;
+    case METRIC_TRACKED:
+        hm_metric_put(out, up, HASH_COUNT(server->tracked));
+        break;
+    case METRIC_REPLICAS:
+        hm_metric_put(out, up, sums.up);
+        hm_metric_put(out, down, sums.down);
+        break;
+    case METRIC_LEFT_OUT:
+        hm_metric_put(out, up, server->left_out);
+        break;
+    default:
+        hm_metric_put(out, up, server->malformed);
+    }
+}
+
 /* ---- begin and end ---- */
 
 static void free_server(struct server *server) {
     struct tracked *tracked, *next;
     if (!server)
         return;
+    dispatch_metrics_remove(&server->metrics);
+    hm_metrics_remove(server->own_metrics);
     HASH_ITER(hh, server->tracked, tracked, next) {
         HASH_DEL(server->tracked, tracked);
         free(tracked);
@@ -692,6 +748,9 @@ static int init(hm_process *self, void *argument) {
     for (uint32_t i = 0; i < tracker->shards; i++)
         if ((error = start_shard(server, i)))
             goto fail;
+    if ((error = dispatch_metrics_add(&server->metrics, hm_node_of(self), server->dispatch, tracker->name)) ||
+        (error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, server, &server->own_metrics)))
+        goto fail;
     error = subscribe(server);
     if (error == HM_ENOPROC)
         error = send_to_self(server, AGAIN_MS, "subscribe", 0);

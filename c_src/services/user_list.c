@@ -27,6 +27,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include <hermod/metrics.h>
+
 #include "services/users.h"
 
 enum { PAUSE_MS = 20 };
@@ -54,6 +56,8 @@ struct user_list {
     bool pausing;        /* a timer runs, before whose end nothing is sent; interval: the one that sends */
     bool flushing;       /* a message to ourselves is under way, behind which all of this turn is sent */
     uint64_t refused;    /* casts, and elements of lists */
+    uint64_t full;       /* of these, over a limit */
+    hm_metrics *metrics;
     hm_ref mark;         /* in what this server sends to itself, so that no one else can */
     hm_build *list;      /* the own users, while `listed' */
     hm_build *answer;    /* to get_users, while `answered' */
@@ -288,6 +292,7 @@ static void on_add(hm_process *self, struct user_list *users, hm_term user) {
         break;
     case HM_ELIMIT:
         users->refused++;
+        users->full++;
         hm_log(self, HM_LOG_WARN, "user_list.full", "a user is not added: %zu users in %zu bytes are here already",
                users->own.count, users->own.bytes);
         break;
@@ -310,6 +315,7 @@ static void report_left_out(hm_process *self, struct place *place, const struct 
     if (out->strange)
         hm_log(self, HM_LOG_WARN, "user_list.refused", "sync of %s: %zu elements are no maps with the key id",
                hm_node_name_text(place->node), out->strange);
+    users->full += out->over;
     if (out->over && !place->over)
         hm_log(self, HM_LOG_WARN, "user_list.full", "sync of %s: %zu users are left out", hm_node_name_text(place->node),
                out->over);
@@ -450,10 +456,35 @@ static void put_state(hm_process *self, hm_build *state) {
     hm_put_uint64(state, users->refused);
 }
 
+/* ---- metrics ---- */
+
+enum { METRIC_USERS, METRIC_NODES, METRIC_REFUSED, METRIC_LIMIT_HITS, METRICS };
+
+static const struct hm_metric metrics[METRICS] = {
+    [METRIC_USERS] = {"hermod_user_list_users", HM_GAUGE, "Users of this node in user_list", {0}},
+    [METRIC_NODES] = {"hermod_user_list_nodes", HM_GAUGE, "Other nodes whose users are known", {0}},
+    [METRIC_REFUSED] = {"hermod_user_list_refused_total", HM_COUNTER, "Requests and users that were refused", {0}},
+    [METRIC_LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
+                           "Times that something was refused or dropped because of the option of this name", {"limit"}},
+};
+
+static void collect(void *arg, size_t metric, hm_metrics_out *out) {
+    const struct user_list *users = arg;
+    struct hm_text limit = hm_text_of("user-list-max-users");
+    const struct place *place;
+    uint64_t nodes = 0;
+    TAILQ_FOREACH (place, &users->places, next)
+        nodes += place->list.size > 0;
+    const uint64_t values[METRICS] = {
+        [METRIC_USERS] = users->own.count, [METRIC_NODES] = nodes, [METRIC_REFUSED] = users->refused, [METRIC_LIMIT_HITS] = users->full};
+    hm_metric_put(out, metric == METRIC_LIMIT_HITS ? &limit : NULL, values[metric]);
+}
+
 static void free_users(struct user_list *users) {
     struct place *place;
     if (!users)
         return;
+    hm_metrics_remove(users->metrics);
     while ((place = TAILQ_FIRST(&users->places)))
         remove_place(users, place);
     users_fini(&users->own);
@@ -478,6 +509,8 @@ static int init(hm_process *self, void *argument) {
     users->answer = hm_build_new();
     users->scratch = hm_build_new();
     int error = users->list && users->answer && users->scratch ? hm_monitor_nodes(self, true, true) : HM_ENOMEM;
+    if (!error)
+        error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, users, &users->metrics);
     if (error) {
         free_users(users);
         return error;
