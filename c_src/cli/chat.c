@@ -61,7 +61,7 @@ static void log_above_prompt(void *arg, enum hm_log_level level, const char *id,
         log_lines_write(&chat->setup.log, level, id, text);
         return;
     }
-    size_t size = log_lines_format(line, sizeof line, level, id, text);
+    size_t size = log_lines_format(&chat->setup.log, line, sizeof line, level, id, text);
     chat_ui_print(chat->ui, "%.*s", (int)size - 1, line);
 }
 
@@ -99,7 +99,7 @@ static int make_node(struct chat *chat, int attempt, char *why, size_t capacity)
         snprintf(name, sizeof name, "%s", alive);
     node_setup_name(&chat->setup, settings, name);
     chat->setup.options.long_names = settings->name || (!settings->sname && chat->target.long_names);
-    int error = hm_node_new(chat->base, &chat->setup.options, &chat->node, why, capacity);
+    int error = node_setup_node(&chat->setup, chat->base, &chat->node, why, capacity);
     if (error == HM_ENAME && chat->target.long_names && !settings->name)
         complain(error, why, capacity,
                  "%s has a long name, and this machine's own full name is not known: give one with --name "

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 void node_setup_init(struct node_setup *setup, const struct settings *settings) {
-    *setup = (struct node_setup){.options = HM_OPTIONS_INIT, .log = {.fd = STDERR_FILENO}};
+    *setup = (struct node_setup){.options = HM_OPTIONS_INIT, .log = {.fd = STDERR_FILENO, .json = settings->log_format == 1}};
     struct hm_options *o = &setup->options;
     o->hidden = settings->hidden;
     o->no_connect_all = !settings->connect_all;
@@ -57,6 +57,13 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
         if (o->epmd_address)
             setenv("ERL_EPMD_ADDRESS", o->epmd_address, 1);
     }
+}
+
+int node_setup_node(struct node_setup *setup, struct event_base *base, hm_node **node, char *why, size_t capacity) {
+    int error = hm_node_new(base, &setup->options, node, why, capacity);
+    if (!error)
+        setup->log.node = hm_node_name_of(*node);
+    return error;
 }
 
 /* ---- cookie ---- */

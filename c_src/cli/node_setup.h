@@ -29,6 +29,9 @@ int node_setup_cookie(struct node_setup *setup, const struct settings *settings,
 /* --sname or --name when one was given; else `fallback` as a short name. */
 void node_setup_name(struct node_setup *setup, const struct settings *settings, const char *fallback);
 
+/* hm_node_new with what was set up. The setup, whose log has the node's name from now on, must stay as long as the node. */
+int node_setup_node(struct node_setup *setup, struct event_base *base, hm_node **node, char *why, size_t capacity);
+
 /* Another node as the user wrote it. */
 struct node_argument {
     char text[NODE_NAME_BYTES]; /* "a@host" */

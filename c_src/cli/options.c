@@ -272,6 +272,9 @@ const struct option option_table[] = {
      .choices = "error|warn|info|debug",
      .help = "How much is logged on standard error. Commands other than start log nothing of their own "
              "unless this is given."},
+    {"log-format", "FORMAT", KIND_CHOICE, GROUP_OUTPUT, IN_NODES, FIELD(log_format), .fallback = "text",
+     .choices = "text|json",
+     .help = "Lines of the log as text for people, or as JSON objects with time, level, id, node and message."},
     {"hints", NULL, KIND_FLAG, GROUP_OUTPUT, IN_START, FIELD(hints),
      .help = "Say what to type in another terminal to talk to this node, also when standard output is no "
              "terminal."},

@@ -136,6 +136,7 @@ struct settings {
     bool elixir, erlang, json, quiet, detach;
 
     uint64_t log_level; /* enum hm_log_level */
+    uint64_t log_format; /* 0: text, 1: json */
     bool hints;
     bool help; /* --help: nothing else matters */
 

@@ -401,7 +401,7 @@ static int run_daemon(struct daemon *daemon) {
     if (!daemon->base || !watch_signals(daemon))
         return give_up(EXIT_FAILED, "cannot make an event loop: %s", strerror(errno));
     find_manager(daemon);
-    error = hm_node_new(daemon->base, &daemon->setup.options, &daemon->node, why, sizeof why);
+    error = node_setup_node(&daemon->setup, daemon->base, &daemon->node, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
     if ((code = set_rules(daemon, &settings->allow_rpc, "allow-rpc", hm_rpc_allow)) ||

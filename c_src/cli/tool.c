@@ -138,8 +138,8 @@ static void own_name(char *name, size_t capacity, const char *command, unsigned 
 
 /* With a short name the node is on this host. For a long one, the full name of this host would take a
  * question to DNS, and may not exist; any long name will do, and the target's host has one. */
-static int make_node(struct tool *tool, struct node_setup *setup, const char *command, char *why,
-                     size_t capacity) {
+static int make_node(struct tool *tool, const char *command, char *why, size_t capacity) {
+    struct node_setup *setup = &tool->setup;
     const struct settings *settings = tool->settings;
     bool given = settings->name || settings->sname, has_peer = tool->target.host != NULL;
     char name[NODE_NAME_BYTES];
@@ -149,12 +149,12 @@ static int make_node(struct tool *tool, struct node_setup *setup, const char *co
     node_setup_name(setup, settings, name);
     if (!given && has_peer)
         setup->options.long_names = tool->target.long_names;
-    int error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);
+    int error = node_setup_node(setup, tool->base, &tool->node, why, capacity);
     if (error == HM_ENAME && !given) {
         own_name(name, sizeof name, command, number, has_peer ? tool->target.host : "localhost");
         node_setup_name(setup, settings, name);
         setup->options.long_names = has_peer && tool->target.long_names;
-        error = hm_node_new(tool->base, &setup->options, &tool->node, why, capacity);
+        error = node_setup_node(setup, tool->base, &tool->node, why, capacity);
     }
     return error;
 }
@@ -162,17 +162,17 @@ static int make_node(struct tool *tool, struct node_setup *setup, const char *co
 static int run(struct tool *tool, const char *command) {
     const struct settings *settings = tool->settings;
     char why[WHY_BYTES];
-    struct node_setup setup;
+    struct node_setup *setup = &tool->setup;
     int error;
 
-    node_setup_init(&setup, settings);
-    setup.options.hidden = true;
-    setup.options.no_listen = true;
+    node_setup_init(setup, settings);
+    setup->options.hidden = true;
+    setup->options.no_listen = true;
     if (option_source(settings, "log-level") == SOURCE_DEFAULT)
-        setup.options.log = log_remote_events;
+        setup->options.log = log_remote_events;
     if (!tool->target.host)
-        setup.options.cookie = "none"; /* nobody is going to be asked for it */
-    else if ((error = node_setup_cookie(&setup, settings, why, sizeof why)))
+        setup->options.cookie = "none"; /* nobody is going to be asked for it */
+    else if ((error = node_setup_cookie(setup, settings, why, sizeof why)))
         return give_up(exit_code_of(error), "%s", why);
 
     struct event_config *config = event_config_new();
@@ -190,7 +190,7 @@ static int run(struct tool *tool, const char *command) {
                               .tv_usec = (suseconds_t)(settings->timeout_ms % 1000 * 1000)};
     event_add(tool->deadline, &timeout);
 
-    error = make_node(tool, &setup, command, why, sizeof why);
+    error = make_node(tool, command, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "%s", why);
     if (tool->target.host) {

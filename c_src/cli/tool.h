@@ -18,6 +18,7 @@ struct event;
 
 struct tool {
     const struct settings *settings;
+    struct node_setup setup; /* as long as the node: its log is in there */
     struct event_base *base;
     hm_node *node;
     hm_process *self;

@@ -17,7 +17,7 @@ groups() ->
     [{process, [], [process_answers, process_in_json, every_service_answers, process_is_not_there, process_is_suspended, process_ends,
                     process_is_silent, process_without_rpc, process_usage]},
      %% hermod only: about `hermod start'
-     {daemon, [], [manager_is_told, manager_without_path, hung_node_is_silent, manager_is_not_there]}].
+     {daemon, [], [manager_is_told, manager_without_path, hung_node_is_silent, manager_is_not_there, log_in_json, log_format_in_a_file]}].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -196,3 +196,37 @@ manager_is_not_there(_) ->
         target:await_line(T, "warn +notify.socket +.*NOTIFY_SOCKET"),
         target:stop(T)
      end || Path <- ["/not/there", "nonsense"]].
+
+%% ---- the log
+
+object(Level, Id, Node, Message) ->
+    ["^\\{\"time\":\"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\",\"level\":\"", Level, "\",\"id\":\"", Id, "\",\"node\":\"",
+     atom_to_list(Node), "\",\"message\":\"", Message, "\"\\}$"].
+
+%% Nothing but objects after the line that says that it is ready, whatever a peer says.
+log_in_json(C) ->
+    T = target:start(hermod, #{subject => false, args => ["--log-format", "json"]}),
+    Node = maps:get(node, T),
+    P = given:peer(C),
+    ?ON(P, begin
+        pong = net_adm:ping(Node),
+        io:put_chars(erpc:call(Node, erlang, whereis, [user]), <<"say \"hi\" \\ gr\x{fc}\x{df} \x{1f600} \e[2J\n"/utf8>>)
+    end),
+    target:await_line(T, object("info", "peer.up", Node, "node=" ++ atom_to_list(maps:get(node, P)) ++ ".*")),
+    target:await_line(T, object("info", "io.output", Node, <<".*say \\\\\"hi\\\\\" .* gr\x{fc}\x{df} \x{1f600} .*2J"/utf8>>)),
+    target:term(T),
+    0 = target:await_exit(T),
+    [Ready | Lines] = target:lines(T),
+    says(Ready, "is ready:"),
+    [_ | _] = Lines,
+    [says(L, object("[a-z]+", "[a-z_.]+", Node, ".*")) || L <- Lines].
+
+log_format_in_a_file(_) ->
+    File = filename:join(target:log_dir(), target:unique("config")),
+    ok = file:write_file(File, "log-format = json\nlog-level = debug\n"),
+    T = target:start(hermod, #{subject => false, args => ["--config", File]}),
+    {?FINE, _, _} = hermod(["ping", atom_to_list(maps:get(node, T))]),
+    target:await_line(T, object("debug", "[a-z_.]+", maps:get(node, T), ".*")),
+    target:stop(T),
+    file:delete(File),
+    says(refused(?USAGE, hermod(["start", "--log-format", "jsno"])), "must be one of text\\|json, not \"jsno\"; did you mean json\\?").
