@@ -190,6 +190,10 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
     node->max_pg_groups = options->max_pg_groups;
     node->max_pg_members = options->max_pg_members;
     node->max_pg_monitors = options->max_pg_monitors;
+    node->tracing.max = options->max_traces;
+    node->tracing.max_events = options->max_trace_events;
+    node->tracing.max_rate = options->max_trace_rate;
+    node->tracing.memory = options->trace_memory;
     node->started = mono_now();
     node->started_wall = (int64_t)time(NULL);
     TAILQ_INIT(&node->watches);

@@ -11,6 +11,7 @@
 
 #include "node/peers.h"
 #include "node/route.h"
+#include "node/trace.h"
 
 struct link_key { /* no padding: it is hashed as bytes */
     const hm_node_name *node;
@@ -99,6 +100,8 @@ int links_add(hm_process *process, hm_pid other) {
             drop(link);
             return HM_ENOMEM;
         }
+        trace_news(process, TRACE_LINKED, other, (hm_term){0});
+        trace_news(target, TRACE_GETTING_LINKED, process->pid, (hm_term){0});
         return HM_OK;
     }
     if (link) { /* linked again before the peer acknowledged the unlink */
@@ -112,6 +115,7 @@ int links_add(hm_process *process, hm_pid other) {
         drop(link);
         return process_deliver_exit(process, other, ATOM_TERM("noconnection"), false);
     }
+    trace_news(process, TRACE_LINKED, other, (hm_term){0});
     return error;
 }
 
@@ -120,11 +124,14 @@ int links_remove(hm_process *process, hm_pid other) {
     struct link *link = find(process, other);
     if (!link || !link->active)
         return HM_OK;
+    trace_news(process, TRACE_UNLINKED, other, (hm_term){0});
     if (!link->remote) {
         hm_process *target = process_lookup(node, other);
         struct link *back = target ? find(target, process->pid) : NULL;
         if (back)
             drop(back);
+        if (target)
+            trace_news(target, TRACE_GETTING_UNLINKED, process->pid, (hm_term){0});
         drop(link);
         return HM_OK;
     }
@@ -141,13 +148,17 @@ void links_on_link(hm_process *process, hm_pid from) {
     if (!add(process, from)) {
         log_error(&process->node->log, "link.memory", "no memory for a link; it is answered as broken");
         route_exit(process->node, process->pid, from, ATOM_TERM("system_limit"), true);
+        return;
     }
+    trace_news(process, TRACE_GETTING_LINKED, from, (hm_term){0});
 }
 
 void links_on_unlink(hm_process *process, hm_pid from) {
     struct link *link = find(process, from);
-    if (link && link->active)
-        drop(link);
+    if (!link || !link->active)
+        return;
+    trace_news(process, TRACE_GETTING_UNLINKED, from, (hm_term){0});
+    drop(link);
 }
 
 void links_on_unlink_ack(hm_process *process, hm_pid from, uint64_t id) {

@@ -27,6 +27,7 @@ struct peer;
 struct pool;
 struct spawn_out;
 struct spawn_request;
+struct node_trace;
 
 struct node_hooks {
     /* A peer asks for a process. Starts one (process_spawn) and stores its pid: 0. Otherwise a negative error; *refusal may name the
@@ -66,6 +67,10 @@ struct hm_node {
     uint32_t slot_count, slot_capacity, free_first, free_last, process_count, max_processes;
     uint32_t max_mailbox;
     uint32_t max_pg_groups, max_pg_members, max_pg_monitors; /* otp/pg; 0: its defaults */
+    struct {
+        uint32_t max, max_events, max_rate; /* otp/trace; 0: its defaults */
+        size_t memory;
+    } tracing;
     hm_pid leader;  /* the default group leader, once otp started one; else HM_NO_PID */
 
     struct registry_entry *registry; /* registry.c */
@@ -84,6 +89,8 @@ struct hm_node {
 
     uint64_t next_reference, next_unlink, next_timer;
     const struct node_hooks *hooks; /* otp */
+    const struct node_trace *trace; /* trace.h; NULL while nothing is traced */
+    bool trace_quiet;               /* a handler of a trace runs: what it sends is marked, and not traced */
     void *otp;                      /* otp's own things, freed by its hooks */
     hm_build *spare_build;          /* node.c */
     struct node_counters counters;

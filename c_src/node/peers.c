@@ -19,6 +19,7 @@
 #include "node/monitors.h"
 #include "node/signals.h"
 #include "node/spawn_out.h"
+#include "node/trace.h"
 
 static unsigned hash_address(const void *address) {
     return (unsigned)((uintptr_t)address * 0x9E3779B97F4A7C15u >> 32);
@@ -202,12 +203,18 @@ static void drop_pending(struct peer *peer) {
     peer->pending_bytes = 0;
 }
 
+static void trace_control(const struct peer *peer, bool out, const struct control *control, hm_term payload) {
+    if (peer->node->trace)
+        peer->node->trace->on_control(peer->node, peer->name, out, control, payload);
+}
+
 static void send_pending(struct peer *peer) {
     struct pending *pending;
     STAILQ_FOREACH(pending, &peer->pending, link) {
         hm_term payload = {0};
         if (pending->payload)
             payload = (hm_term){pending->payload->at, pending->payload->size};
+        trace_control(peer, true, &pending->control, payload);
         int error = channel_send(peer->up, &pending->control, payload, pending->payload);
         if (error != HM_OK && pending->control.kind == CONTROL_SPAWN_REQUEST)
             spawn_out_on_failure(peer->node, &pending->control.ref, error);
@@ -326,6 +333,7 @@ int peers_keep(struct peer *peer) {
 int peers_send(struct peer *peer, const struct control *control, hm_term payload, struct block *shared) {
     if (peer->up) {
         peer->node->counters.messages_out++;
+        trace_control(peer, true, control, payload);
         return channel_send(peer->up, control, payload, shared);
     }
     int error = dial(peer);
@@ -455,8 +463,10 @@ static void on_control(void *arg, struct channel *channel, const struct control 
     struct hm_node *node = arg;
     struct peer *peer = channel_user(channel);
     node->counters.messages_in++;
-    if (peer)
-        signals_handle(node, peer, control, payload, shared);
+    if (!peer)
+        return;
+    trace_control(peer, false, control, payload);
+    signals_handle(node, peer, control, payload, shared);
 }
 
 static void on_busy(void *arg, struct channel *channel, bool busy) {

@@ -14,6 +14,7 @@
 #include "node/peers.h"
 #include "node/registry.h"
 #include "node/timers.h"
+#include "node/trace.h"
 
 enum {
     NO_SLOT = 0,          /* slot 0 is never used: ids begin with 1 */
@@ -99,6 +100,11 @@ static bool is_waited_for(hm_process *process, hm_term term, enum hm_verdict *ve
     return false;
 }
 
+static void trace_message(hm_process *process, const hm_node_name *origin, hm_term term) {
+    if (process->traced && process->node->trace)
+        process->node->trace->on_message(process, origin, term);
+}
+
 static enum hm_verdict handle_exit(hm_process *process, struct message *message) {
     if (message->untrappable) {
         process_set_reason(process, ATOM_TERM("killed"));
@@ -117,6 +123,7 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         return HM_CONTINUE;
     }
     enum hm_verdict verdict = HM_CONTINUE;
+    trace_message(process, message->from.node == process->node->name ? NULL : message->from.node, hm_build_term(build));
     if (!is_waited_for(process, hm_build_term(build), &verdict))
         verdict = process->class->receive(process, hm_build_term(build));
     node_build_give(process->node, build);
@@ -130,10 +137,13 @@ static enum hm_verdict handle(hm_process *process, struct message *message) {
         process->origin = message->from.node;
         if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
             return HM_CONTINUE;
+        if (!message->untraced)
+            trace_message(process, message->from.node, message->term);
         if (is_waited_for(process, message->term, &verdict))
             return verdict;
         return process->class->receive(process, message->term);
     case MESSAGE_DOWN:
+        trace_message(process, NULL, message->term);
         if (is_waited_for(process, message->term, &verdict))
             return verdict;
         return process->class->receive(process, message->term);
@@ -232,6 +242,10 @@ int process_spawn(struct hm_node *node, const struct process_class *class, hm_pr
     return HM_OK;
 }
 
+void process_started(hm_process *process, hm_term request) {
+    trace_news(process, TRACE_STARTED, process->parent, request);
+}
+
 static void reap_process(struct turn_task *task) {
     free(turn_owner(task, hm_process, task));
 }
@@ -281,6 +295,7 @@ void process_exit(hm_process *process, hm_term reason) {
     if (process->ended || process->running)
         return;
     process->running = true; /* ended may send to itself; it must not come back here */
+    trace_news(process, TRACE_ENDED, HM_NO_PID, reason);
     if (process->class->ended)
         process->class->ended(process, reason);
     /* What terminate left behind with hm_stop is not the reason any more. */
@@ -328,6 +343,7 @@ int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_ter
     if (!message)
         return HM_ENOMEM;
     message->from.node = origin;
+    message->untraced = process->node->trace_quiet;
     process_deliver(process, message);
     return HM_OK;
 }

@@ -47,6 +47,7 @@ struct hm_process {
     struct message_list deferred; /* while suspended */
     uint32_t deferred_count;
     bool trap_exit, suspended, running, ended;
+    bool traced; /* somebody may want to see its messages: node/trace.h */
     struct registry_entry *name;
     struct block *reason; /* why it stops, set before HM_STOP is returned */
     LIST_HEAD(, link) links;
@@ -71,6 +72,8 @@ struct process_slot {
 
 /* A new process without name and mail; the caller fills state, then it is alive. HM_ENOMEM, HM_ELIMIT. */
 int process_spawn(struct hm_node *node, const struct process_class *class, hm_process **process);
+/* It has everything that its starter gives it. request: {M, F, Args}, or of size 0. For tracers. */
+void process_started(hm_process *process, hm_term request);
 /* Takes it back before it ever got a message and without telling anybody (init failed before anything was linked). */
 void process_abandon(hm_process *process);
 /* NULL: not a pid of this node's present processes. */

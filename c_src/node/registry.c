@@ -1,5 +1,7 @@
 #include "node/registry.h"
 
+#include "node/trace.h"
+
 /* Names are short; uthash's own function takes longer to begin than they are long. */
 #define HASH_FUNCTION(text, size, hash) ((hash) = hash_text(text, size))
 #define HASH_NONFATAL_OOM 1
@@ -66,6 +68,7 @@ int registry_add(hm_process *process, const char *text, size_t size) {
         return HM_ENOMEM;
     }
     process->name = entry;
+    trace_news(process, TRACE_REGISTERED, HM_NO_PID, (hm_term){0});
     return HM_OK;
 }
 
@@ -73,6 +76,7 @@ void registry_remove(hm_process *process) {
     struct registry_entry *entry = process->name;
     if (!entry)
         return;
+    trace_news(process, TRACE_UNREGISTERED, HM_NO_PID, (hm_term){0});
     HASH_DEL(process->node->registry, entry);
     process->name = NULL;
     free(entry);

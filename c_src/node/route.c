@@ -4,6 +4,7 @@
 #include "node/links.h"
 #include "node/peers.h"
 #include "node/registry.h"
+#include "node/trace.h"
 
 /* What a peer had started sends with that peer's rights, not with ours. */
 static const hm_node_name *behalf_of(const struct hm_node *node, hm_pid from) {
@@ -15,6 +16,8 @@ int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message
     const hm_node_name *on = to.name ? (to.node ? to.node : node->name) : to.pid.node;
     if (!on)
         return HM_EINVAL;
+    if (node->trace)
+        node->trace->on_send(node, from, to, NULL, message);
     struct bytes name = to.name ? bytes_of(to.name, strlen(to.name)) : (struct bytes){0};
     if (on == node->name) {
         hm_process *process = name.size ? registry_lookup(node, name) : process_lookup(node, to.pid);
@@ -44,6 +47,8 @@ int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t
         if (!to[i].node || to[i].node == node->name) {
             error = route_send(node, from, hm_to_pid(to[i]), message, shared);
         } else {
+            if (node->trace)
+                node->trace->on_send(node, from, hm_to_pid(to[i]), NULL, message);
             if (!peer || peer_name(peer) != to[i].node)
                 peer = peers_get(node, to[i].node);
             control.to = to[i];
@@ -58,6 +63,8 @@ int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t
 }
 
 int route_send_alias(struct hm_node *node, hm_pid from, const hm_ref *ref, hm_term message, struct block *shared) {
+    if (node->trace)
+        node->trace->on_send(node, from, (hm_address){0}, ref, message);
     if (ref->node == node->name) {
         struct alias *alias = aliases_lookup(node, ref);
         node->counters.messages_local++;

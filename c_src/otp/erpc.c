@@ -188,6 +188,7 @@ int erpc_on_spawn(struct hm_node *node, const struct spawn_request *request, hm_
         process_abandon(process);
         goto done;
     }
+    process_started(process, hm_build_term(build));
     *pid = process->pid;
 done:
     hm_build_free(build);

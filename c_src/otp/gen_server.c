@@ -10,6 +10,7 @@
 #include "node/timers.h"
 #include "otp/supervisor.h"
 #include "otp/sys.h"
+#include "otp/trace.h"
 
 enum {
     PRINTED_BYTES = 300,      /* of a message in the log */
@@ -41,10 +42,18 @@ static void log_term(hm_process *self, enum log_level level, const char *id, con
 
 /* ---- replies ---- */
 
+/* The reply in {Tag, Reply}. */
+static hm_term reply_in(hm_term message, const struct hm_from *from) {
+    size_t before = 2 + from->tag.size;
+    return (hm_term){message.bytes + before, message.size - before};
+}
+
 /* route_send* refuses an alias when the peer cannot be told one; then the pid gets it, as from a node without
  * aliases. */
 static int send_to_caller(struct hm_node *node, hm_pid server, const struct hm_from *from, hm_term message,
                           struct block *shared) {
+    if (node->trace)
+        trace_on_reply(node, from, reply_in(message, from));
     if (from->by_alias && route_send_alias(node, server, &from->alias, message, shared) == HM_OK)
         return HM_OK;
     return route_send(node, server, hm_to_pid(from->pid), message, shared);
@@ -90,12 +99,6 @@ enum hm_verdict hm_reply_term(hm_process *self, const hm_from *from, hm_term rep
     if (from->server && from->server->debug)
         sys_note_reply(from->server->debug, reply);
     return HM_CONTINUE;
-}
-
-/* The reply in {Tag, Reply}. */
-static hm_term reply_in(hm_term message, const struct hm_from *from) {
-    size_t before = 2 + from->tag.size;
-    return (hm_term){message.bytes + before, message.size - before};
 }
 
 enum hm_verdict hm_reply(hm_process *self, const hm_from *from, const char *pattern, ...) {
@@ -419,6 +422,7 @@ int gen_server_start(struct hm_node *node, const struct hm_server_class *server_
             server_class->terminate(self, ATOM_TERM("system_limit"));
         goto fail;
     }
+    process_started(self, (hm_term){0});
     if (pid)
         *pid = self->pid;
     return HM_OK;

@@ -5,6 +5,7 @@
 #include "etf/view.h"
 #include "otp/access.h"
 #include "otp/bifs.h"
+#include "otp/trace.h"
 
 enum mfa_outcome mfa_badarg(struct mfa_call *call) {
     return mfa_error(call, "badarg");
@@ -131,12 +132,15 @@ enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, h
     const struct mfa_row *row = mfa_entry_row(entry);
     if (!read_arguments(list, row->arity, &arguments))
         return fail(result, "badarg", module, function, list);
-    struct mfa_call call = {self->node, self, row->arity, arguments.term, result, row->argument, entry, then};
+    struct mfa_call call = {self->node, self, row->arity, arguments.term, result, row->argument, entry, then,
+                            self->node->trace ? trace_on_call(self, row, list) : 0};
     enum mfa_outcome outcome = row->handler(&call);
     if (outcome == MFA_LATER)
         return outcome;
     if (hm_build_error(result) != HM_OK)
         return fail(result, "system_limit", module, function, list);
+    if (call.traced)
+        trace_on_outcome(self, call.traced, row, outcome, hm_build_term(result));
     return outcome == MFA_ERROR ? add_stack(result, module, function, list) : outcome;
 }
 

@@ -41,6 +41,7 @@ struct mfa_call {
     void *argument;           /* of the row */
     const struct mfa_entry *entry;
     const struct mfa_then *then; /* NULL: whoever calls cannot wait */
+    uint64_t traced;             /* traces up to this number may want to know how it ends; 0: nobody does */
 };
 
 typedef enum mfa_outcome mfa_handler(struct mfa_call *call);

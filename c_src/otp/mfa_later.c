@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "otp/mfa.h"
+#include "otp/trace.h"
 
 struct mfa_later {
     struct process_waiter waiter;
@@ -16,6 +17,7 @@ struct mfa_later {
     struct message *spare;
     enum mfa_outcome outcome;
     const struct mfa_row *row;
+    uint64_t traced;
 };
 
 static struct mfa_later *later_of(struct process_waiter *waiter) {
@@ -62,6 +64,7 @@ struct mfa_later *mfa_later(struct mfa_call *call, const struct mfa_wait *wait) 
     if (wait)
         later->wait = *wait;
     later->row = mfa_entry_row(call->entry);
+    later->traced = call->traced;
     later->waiter.message = on_message;
     later->waiter.ended = on_ended;
     process_wait(call->self, &later->waiter);
@@ -88,6 +91,8 @@ static enum hm_verdict end_with_error(hm_process *self, const struct mfa_later *
 static enum hm_verdict run_finish(hm_process *self, struct message *message) {
     struct mfa_later *later = message->arg;
     enum hm_verdict verdict;
+    if (self && later->traced)
+        trace_on_outcome(self, later->traced, later->row, later->outcome, message->term);
     if (!self)
         verdict = later->then.done(NULL, later->then.arg, MFA_ERROR, (hm_term){0});
     else if (later->outcome == MFA_ERROR)

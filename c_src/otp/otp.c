@@ -11,6 +11,7 @@
 #include "otp/releases.h"
 #include "otp/supervisor.h"
 #include "otp/task_supervisor.h"
+#include "otp/trace.h"
 
 /* Each file of functions brings its own. */
 static int (*const EXPORTS[])(struct hm_node *node) = {
@@ -73,6 +74,7 @@ void otp_stop(struct hm_node *node) {
     if (!node->otp)
         return;
     hm_metrics_remove(otp_of(node)->metrics);
+    trace_free(node);
     releases_free(node);
     supervisor_free(node);
     task_supervisors_free(node);

@@ -14,6 +14,7 @@ struct mfa_entry;
 struct otp_evaluator;
 struct release;
 struct task_supervisor;
+struct tracing;
 
 /* node->otp */
 struct otp {
@@ -27,6 +28,7 @@ struct otp {
     LIST_HEAD(, task_supervisor) task_supervisors;
     struct otp_evaluator *evaluator;             /* of the layer above; NULL: closures are undef */
     LIST_HEAD(, release) releases;               /* releases.c */
+    struct tracing *tracing;                     /* trace.c; NULL before the first trace */
     int64_t runtime_told_ms, wall_clock_told_ms; /* statistics/1 tells what passed since the last call */
     uint64_t reductions_told;
     struct hm_metrics *metrics; /* otp_metrics.c */

@@ -216,6 +216,7 @@ int task_start(hm_process *supervisor, hm_term arguments, hm_process **result) {
         free_task(task);
         return error;
     }
+    process_started(process, (hm_term){0});
     *result = process;
     return HM_OK;
 }

@@ -61,6 +61,7 @@ int worker_start(hm_process *server, hm_pid caller, hm_pid leader, const hm_term
         process->leader = leader;
     process->initial_function = "execute_call";
     process->initial_arity = 3;
+    process_started(process, hm_build_term(build));
     hm_build_free(build);
     return HM_OK;
 fail:

@@ -71,6 +71,10 @@ struct hm_options {
     uint32_t max_pg_groups;    /* groups of one pg scope, 1 000 000 */
     uint32_t max_pg_members;   /* memberships of one node in one pg scope, 10 000 000 */
     uint32_t max_pg_monitors;  /* processes that watch the groups of one pg scope, and peers that it has, 65 536 of each */
+    uint32_t max_traces;       /* that run at the same time, 32 (see trace.h) */
+    uint32_t max_trace_events; /* the largest limit that a trace may have, 10 000 */
+    uint32_t max_trace_rate;   /* events in one second that a trace may have, 1000 */
+    size_t trace_memory;       /* bytes of recorded events, 16 MiB; over it those of ended traces are forgotten, then a trace that records ends */
     bool no_eval;              /* closures of peers (Node.spawn(node, fn -> ... end)) are undef instead of evaluated */
     size_t eval_memory;        /* bytes of values of one evaluated closure, 32 MiB */
     size_t eval_total_memory;  /* of all of them, 256 MiB */
