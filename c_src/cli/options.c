@@ -240,7 +240,7 @@ const struct option option_table[] = {
     {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH, FIELD(elixir),
      .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
              "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
-    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH,
+    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_STATUS,
      FIELD(json),
      .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
              "objects."},
@@ -254,6 +254,8 @@ const struct option option_table[] = {
      .help = "The scope of process groups (:pg) to watch; without it, pg. May be repeated."},
     {"interval", "SECONDS", KIND_SECONDS, GROUP_TERMS, IN_WATCH, FIELD(interval_ms), .fallback = "1", .min = 10,
      .max = 86400000, .help = "How often to ask for nodes and names."},
+    {"all", NULL, KIND_FLAG, GROUP_TERMS, IN_STATUS, FIELD(all),
+     .help = "Print everything: all rows of the tables, and every metric."},
     {"with-topic", NULL, KIND_FLAG, GROUP_TERMS, IN_SUB, FIELD(with_topic),
      .help = "Print {TOPIC, MESSAGE} for each message; with --json an object with both."},
     {"hermes", NULL, KIND_FLAG, GROUP_TERMS, IN_SUB | IN_PUB, FIELD(hermes),

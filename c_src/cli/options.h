@@ -32,8 +32,9 @@ enum command_bit {
     IN_DISCOVER = 1 << 11,
     IN_PRESENCE = 1 << 12,
     IN_WATCH = 1 << 13,
+    IN_STATUS = 1 << 16,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -127,7 +128,7 @@ struct settings {
     char *server, *nick;
 
     char *phoenix, *tracker, *process;
-    bool hermes, with_topic, watch;
+    bool hermes, with_topic, watch, all;
     uint64_t count;
     struct text_list scope;
     uint64_t interval_ms;

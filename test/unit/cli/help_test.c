@@ -59,6 +59,14 @@ static void general_help_names_every_command(void **state) {
     free(text);
 }
 
+/* --all is not --allow-rpc. */
+static bool has_option(const char *text, const char *line) {
+    size_t size = strlen(line);
+    while ((text = strstr(text, line)) && text[size] != ' ' && text[size] != '\n')
+        text += size;
+    return text != NULL;
+}
+
 static void help_has_every_option_of_its_command(void **state) {
     for (size_t i = 0; commands[i]; i++) {
         shown = commands[i];
@@ -68,7 +76,7 @@ static void help_has_every_option_of_its_command(void **state) {
             char line[64];
             snprintf(line, sizeof line, "\n  --%s%s%s", option_table[j].name,
                      option_table[j].value ? " " : "", option_table[j].value ? option_table[j].value : "");
-            assert_int_equal(strstr(text, line) != NULL, (option_table[j].commands & shown->bit) != 0);
+            assert_int_equal(has_option(text, line), (option_table[j].commands & shown->bit) != 0);
         }
         free(text);
     }
