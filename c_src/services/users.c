@@ -10,7 +10,8 @@
 #include <uthash.h>
 
 struct user {
-    UT_hash_handle hh;
+    UT_hash_handle hh, by_id;
+    LIST_ENTRY(user) odd;
     bool lost;
     hm_term term, id; /* term: in bytes */
     unsigned char bytes[];
@@ -33,10 +34,39 @@ bool user_id(hm_term term, hm_term *id) {
     return hm_term_type(term) == HM_TYPE_MAP && hm_map_get_atom(term, "id", id);
 }
 
+/* Nothing but the same term is == to it, a float aside. */
+static bool is_plain(hm_term id) {
+    switch (hm_term_type(id)) {
+    case HM_TYPE_ATOM:
+    case HM_TYPE_INTEGER:
+    case HM_TYPE_BINARY:
+    case HM_TYPE_PID:
+    case HM_TYPE_PORT:
+    case HM_TYPE_REFERENCE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool add_id(struct users *users, struct user *user) {
+    if (!is_plain(user->id)) {
+        LIST_INSERT_HEAD(&users->odd, user, odd);
+        return true;
+    }
+    unsigned hash = hash_of(user->id);
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_id, users->ids, &user->id, sizeof user->id, hash, user);
+    return !user->lost;
+}
+
 static void drop(struct users *users, struct user *user) {
     users->count--;
     users->bytes -= user->term.size;
     HASH_DELETE(hh, users->table, user);
+    if (is_plain(user->id))
+        HASH_DELETE(by_id, users->ids, user);
+    else
+        LIST_REMOVE(user, odd);
     free(user);
 }
 
@@ -61,6 +91,11 @@ int users_add(struct users *users, hm_term term, const struct users_limits *limi
         free(user);
         return HM_ENOMEM;
     }
+    if (!add_id(users, user)) {
+        HASH_DELETE(hh, users->table, user);
+        free(user);
+        return HM_ENOMEM;
+    }
     users->count++;
     users->bytes += term.size;
     if (known)
@@ -68,16 +103,37 @@ int users_add(struct users *users, hm_term term, const struct users_limits *limi
     return HM_OK;
 }
 
-size_t users_remove(struct users *users, hm_term id) {
+/* A float, or what has one in it, may be == to any other id. */
+static void remove_among_all(struct users *users, hm_term id) {
     struct user *user, *next;
-    size_t removed = 0;
-    HASH_ITER(hh, users->table, user, next) {
-        if (hm_term_compare(user->id, id) != 0)
-            continue;
+    HASH_ITER(hh, users->table, user, next)
+        if (hm_term_compare(user->id, id) == 0)
+            drop(users, user);
+}
+
+static void remove_plain(struct users *users, hm_term id) {
+    struct user *user, *next;
+    unsigned hash = hash_of(id);
+    for (;;) {
+        HASH_FIND_BYHASHVALUE(by_id, users->ids, &id, sizeof id, hash, user);
+        if (!user)
+            break;
         drop(users, user);
-        removed++;
     }
-    return removed;
+    for (user = LIST_FIRST(&users->odd); user; user = next) {
+        next = LIST_NEXT(user, odd);
+        if (hm_term_compare(user->id, id) == 0)
+            drop(users, user);
+    }
+}
+
+size_t users_remove(struct users *users, hm_term id) {
+    size_t before = users->count;
+    if (is_plain(id))
+        remove_plain(users, id);
+    else
+        remove_among_all(users, id);
+    return before - users->count;
 }
 
 void users_put(const struct users *users, hm_build *build) {

@@ -9,12 +9,17 @@
 #ifndef HM_SERVICES_USERS_H
 #define HM_SERVICES_USERS_H
 
+#include <sys/queue.h>
+
 #include <hermod/term.h>
 
 struct user;
 
+/* Zeroed: empty. */
 struct users {
-    struct user *table; /* in the order in which they were added */
+    struct user *table;             /* in the order in which they were added */
+    struct user *ids;               /* the same by id, where `==' of ids is `===' */
+    LIST_HEAD(users_odd, user) odd; /* the others: ids in which a float may be */
     size_t count, bytes;
 };
 

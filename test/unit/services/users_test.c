@@ -98,6 +98,15 @@ static void removed_by_id(void **state) {
     assert_int_equal(remove_id(&users, "<<\"x\">>"), 1);
     assert_users(&users, "[]");
     assert_int_equal(users.bytes, 0);
+    /* an integer and a float, either way round, and a user that was there twice */
+    add(&users, "#{id => 2.0}", &WIDE);
+    add(&users, "#{id => 2}", &WIDE);
+    add(&users, "#{id => 2}", &WIDE);
+    add(&users, "#{id => 3}", &WIDE);
+    assert_int_equal(remove_id(&users, "2"), 2);
+    add(&users, "#{id => 3, from => a}", &WIDE);
+    assert_int_equal(remove_id(&users, "3.0"), 2);
+    assert_users(&users, "[]");
     users_fini(&users);
 }
 
