@@ -150,6 +150,13 @@ void users_fini(struct users *users) {
         drop(users, user);
 }
 
+void users_move(struct users *to, struct users *from) {
+    *to = *from;
+    if (!LIST_EMPTY(&to->odd))
+        LIST_FIRST(&to->odd)->odd.le_prev = &LIST_FIRST(&to->odd);
+    *from = (struct users){0};
+}
+
 int users_read(hm_term list, const struct users_limits *limits, hm_build *build, struct users_left_out *out) {
     struct hm_list left;
     hm_term term, id;

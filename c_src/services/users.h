@@ -38,6 +38,8 @@ size_t users_remove(struct users *users, hm_term id);
 /* A list, the newest first. */
 void users_put(const struct users *users, hm_build *build);
 void users_fini(struct users *users);
+/* What was `from' is in `to', which was empty, and `from' is empty. */
+void users_move(struct users *to, struct users *from);
 
 struct users_left_out {
     size_t strange; /* elements that are no users, and the tail of an improper list */
