@@ -91,6 +91,7 @@ int phoenix_start(hm_node *node, const struct service_config *config);
 int tracker_start(hm_node *node, const struct service_config *config);
 int greeter_start(hm_node *node, const struct service_config *config);
 int user_list_start(hm_node *node, const struct service_config *config);
+int user_bell_start(hm_node *node); /* with user_list */
 int bus_start(hm_node *node, const struct service_config *config);
 
 #endif

@@ -38,6 +38,15 @@ static bool is_list(hm_term term) {
     return hm_list_end(&left, NULL);
 }
 
+bool user_wire_is_hello(hm_term term) {
+    return hm_match(term, "{hello, _, _, _, _, _}");
+}
+
+bool user_wire_is_message(hm_term term) {
+    return hm_match(term, "{delta, _, _, _, _}") || hm_match(term, "{vector, _, _}") || hm_match(term, "{want, _, _}") ||
+           hm_match(term, "{full, _, _, _}") || user_wire_is_hello(term);
+}
+
 int user_wire_read(hm_term term, struct user_message *message) {
     struct hm_text answer;
     *message = (struct user_message){0};

@@ -15,6 +15,8 @@
 
 #include <hermod/term.h>
 
+#define USER_BELL "user_list_delta"
+
 enum { USER_WIRE_FORM = 1 };
 
 /* So many changes no list has had. */
@@ -34,6 +36,10 @@ struct user_message {
 
 /* HM_EBADTERM: no such message, or one in which something is wrong. Changes and vectors are read whole, users are not looked at. */
 int user_wire_read(hm_term term, struct user_message *message);
+
+/* Is it meant to be a message of these, whatever is in it? */
+bool user_wire_is_message(hm_term term);
+bool user_wire_is_hello(hm_term term);
 
 /* What is in items; false after the last. */
 bool user_wire_next_change(struct hm_list *items, bool *added, hm_term *what);
