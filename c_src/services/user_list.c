@@ -243,7 +243,9 @@ static void on_list_down(struct user_list *users, struct place *place, hm_term r
     place->heard = false;
     if (place->form == PLACE_DELTAS) {
         user_replica_down(users->replica, hm_node_name_text(place->node), (hm_term){0});
-        ask_form(users, place);
+        place->form = PLACE_SYNCS;
+        if (!hm_is_atom(reason, "noconnection")) /* then nodedown follows, and to ask would be to connect again */
+            ask_form(users, place);
     } else if (!hm_is_atom(reason, "noproc")) {
         users->answered &= !place_forget_list(place);
     }
@@ -261,7 +263,7 @@ static void on_down(struct user_list *users, hm_term ref_term, hm_term reason) {
         }
         if (place->bell && hm_ref_equal(&place->bell_monitor, &ref)) {
             place->bell = false;
-            if (place->form == PLACE_ASKED)
+            if (place->form == PLACE_ASKED && !hm_is_atom(reason, "noconnection"))
                 speak_in_syncs(users, place);
             return;
         }

@@ -140,7 +140,11 @@ without_greeter(_) ->
 %% ---- the list of users
 
 %% Every 100 ms instead of 3000: nothing depends on it but how long a test takes.
-start_list(Peer, C) -> {ok, _} = ?ON(Peer, ?LIST:start(proplists:get_value(form, C, change), 100)).
+start_list(Peer, C) ->
+    {ok, _} = case proplists:get_value(form, C, change) of
+        deltas -> ?ON(Peer, gen_server:start({local, user_list}, 'Elixir.Presence.UserList', [{interval, 100}], []));
+        Form -> ?ON(Peer, ?LIST:start(Form, 100))
+    end.
 
 with_lists(C) ->
     Peers = [P || {Key, P} <- C, Key =:= peer1 orelse Key =:= peer2],
@@ -202,6 +206,7 @@ same_user_twice(C) ->
 state(Peer, Node) ->
     case ?ON(Peer, sys:get_state({user_list, Node})) of
         #{users := _} = State -> State;
+        #{own := #{users := Own}} -> #{users => maps:keys(Own)};
         #{own := Own} -> #{users => Own}
     end.
 
@@ -214,6 +219,7 @@ list_started_later(C) ->
     start_list(P, C),
     cast(P, node_of(P), {add_user, user(2, y)}),
     case {target:kind(), proplists:get_value(form, C)} of
+        {_, deltas} -> all_become(C, [P], [user(1, x), user(2, y)]);
         {beam, _} -> become(P, T, [user(1, x), user(2, y)]); % and the article's list over there has told us before we were there
         {hermod, _} -> all_become(C, [P], [user(1, x), user(2, y)])
     end.
