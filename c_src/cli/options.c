@@ -201,10 +201,12 @@ const struct option option_table[] = {
     {"user-list-sync", "WHEN", KIND_CHOICE, GROUP_SERVICES, IN_START, FIELD(user_list_sync), .fallback = "change",
      .choices = "change|interval",
      .help = "When user_list tells the other nodes who is here: when that changes and when a node connects (change), or "
-             "every --user-list-interval (interval). It understands nodes that do either."},
+             "every --user-list-interval (interval). It understands nodes that do either. Other Hermod nodes are sent what "
+             "changes, and nothing else, at once."},
     {"user-list-interval", "SECONDS", KIND_SECONDS, GROUP_SERVICES, IN_START, FIELD(user_list_interval_ms),
      .fallback = "3", .min = 10, .max = 86400000,
-     .help = "How often it does, with --user-list-sync interval."},
+     .help = "How often it does, with --user-list-sync interval; and how often it is compared with others whether "
+             "changes were lost."},
     {"user-list-max-users", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(user_list_max_users),
      .fallback = "100000", .min = 1, .max = 100000000,
      .help = "How many users of one node user_list takes."},
