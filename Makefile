@@ -74,9 +74,8 @@ EI_LIB = $(EI_DIR)/lib/libei.a
 
 # Asked for when a link needs them, not when the Makefile is read: `make run` may have to install them first.
 EVENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libmd)
-EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath) -lm
+EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath)
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
-EDIT_LIBS = $(shell $(PKG_CONFIG) --libs libedit)
 # Datagrams that are encrypted, and DNS (discovery): the program's, not the library's.
 CRYPTO_LIBS = -lresolv -ldl
 needs_crypto = $(if $(filter discovery,$(upto_$1)),$$(CRYPTO_LIBS))
@@ -173,7 +172,7 @@ $(foreach l,$(HAVE_LAYERS),$(eval $(call layer,$l)))
 
 $(PROGRAM): $(ALL_OBJS) $(B)/.allobjs $(B)/.ldflags scripts/hermod.dynlist
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(CRYPTO_LIBS) $(EDIT_LIBS) -ldl
+	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(CRYPTO_LIBS) -ldl
 
 # The library is one relocatable object, erl_interface's members included, in which everything but hm_* has become
 # local: a program may link libhermod.a next to its own list.o, its own ei and its own uthash tables.
@@ -215,7 +214,7 @@ $(B)/test/unit/$1/%_test: $(B)/test/unit/$1/%_test.o $(B)/libsupport.a $(call ar
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(HM_LDFLAGS) $$(if $$(filter %_oom_test,$$@),$$(WRAP_ALLOC)) -o $$@ $$< \
 		-Wl,--start-group $(B)/libsupport.a $(call archives_upto,$1) $(if $(filter etf,$(upto_$1)),$$(EI_LIB)) -Wl,--end-group \
-		$$(CMOCKA_LIBS) $$(EVENT_LIBS) $(call needs_crypto,$1) $(if $(filter cli,$1),$$(EDIT_LIBS)) -ldl
+		$$(CMOCKA_LIBS) $$(EVENT_LIBS) $(call needs_crypto,$1) -ldl
 endef
 $(foreach l,$(HAVE_LAYERS),$(eval $(call unit_layer,$l)))
 .PRECIOUS: $(B)/test/%.o

@@ -8,7 +8,6 @@
 #include "cli/chat_ui.h"
 
 #include <errno.h>
-#include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -26,6 +25,7 @@
 #include <hermod/error.h>
 
 #include "cli/chat_text.h"
+#include "cli/libedit.h"
 
 enum { HISTORY_LINES = 500, CTRL_D = 4, ESCAPE_MS = 100 };
 
@@ -43,6 +43,7 @@ struct chat_ui {
     size_t size;
     bool overlong; /* in a pipe: the rest of this line is thrown away */
 
+    const struct libedit *libedit;
     EditLine *edit; /* NULL: plain lines */
     History *history;
     const char *keys; /* what libedit's reader takes next */
@@ -54,7 +55,7 @@ struct chat_ui {
 
 static struct chat_ui *owner_of(EditLine *edit) {
     void *ui = NULL;
-    el_get(edit, EL_CLIENTDATA, &ui);
+    libedit_get()->get(edit, EL_CLIENTDATA, &ui);
     return ui;
 }
 
@@ -79,7 +80,7 @@ static int give_key(EditLine *edit, wchar_t *key) {
 
 static unsigned char complete(EditLine *edit, int key) {
     struct chat_ui *ui = owner_of(edit);
-    const LineInfo *line = el_line(edit);
+    const LineInfo *line = libedit_get()->line(edit);
     const char *begin = line->cursor;
     (void)key;
     while (begin > line->buffer && begin[-1] != ' ')
@@ -107,7 +108,7 @@ static unsigned char complete(EditLine *edit, int key) {
         first[common] = ' ';
         first[common + 1] = '\0';
     }
-    if (!first[size] || el_insertstr(edit, first + size))
+    if (!first[size] || libedit_get()->insertstr(edit, first + size))
         return CC_ERROR;
     return CC_REFRESH;
 }
@@ -121,7 +122,7 @@ static unsigned columns_of(void) {
 
 /* How many rows below the prompt's start the cursor is. */
 static unsigned cursor_row(struct chat_ui *ui) {
-    const LineInfo *line = el_line(ui->edit);
+    const LineInfo *line = ui->libedit->line(ui->edit);
     unsigned columns = columns_of(), row = 0, column = (unsigned)strlen(ui->prompt);
     mbstate_t state = {0};
     row += column / columns;
@@ -157,14 +158,14 @@ static void erase_line(struct chat_ui *ui) {
 static void begin_editing(struct chat_ui *ui) {
     if (!ui->editing) {
         ui->editing = true;
-        el_set(ui->edit, EL_UNBUFFERED, 1);
+        ui->libedit->set(ui->edit, EL_UNBUFFERED, 1);
     }
 }
 
 static void end_editing(struct chat_ui *ui) {
     if (ui->editing) {
         ui->editing = false;
-        el_set(ui->edit, EL_UNBUFFERED, 0);
+        ui->libedit->set(ui->edit, EL_UNBUFFERED, 0);
     }
 }
 
@@ -179,7 +180,7 @@ static void drop_line(struct chat_ui *ui) {
 
 /* Takes the half-typed line off the screen, so that a new prompt can take it up again. */
 static char *put_line_aside(struct chat_ui *ui) {
-    const LineInfo *line = el_line(ui->edit);
+    const LineInfo *line = ui->libedit->line(ui->edit);
     char *kept = strndup(line->buffer, (size_t)(line->lastchar - line->buffer));
     erase_line(ui);
     fflush(stdout);
@@ -190,9 +191,9 @@ static char *put_line_aside(struct chat_ui *ui) {
 static void take_line_up(struct chat_ui *ui, char *kept) {
     begin_editing(ui);
     if (kept && *kept)
-        el_insertstr(ui->edit, kept);
+        ui->libedit->insertstr(ui->edit, kept);
     free(kept);
-    el_set(ui->edit, EL_REFRESH);
+    ui->libedit->set(ui->edit, EL_REFRESH);
 }
 
 static void on_resize(evutil_socket_t number, short what, void *arg) {
@@ -203,9 +204,9 @@ static void on_resize(evutil_socket_t number, short what, void *arg) {
         erase_line(ui);
         fflush(stdout);
     }
-    el_resize(ui->edit);
+    ui->libedit->resize(ui->edit);
     if (ui->editing)
-        el_set(ui->edit, EL_REFRESH);
+        ui->libedit->set(ui->edit, EL_REFRESH);
 }
 
 /* Ctrl-Z: the shell gets its terminal back in order, and we take it again afterwards. */
@@ -231,7 +232,7 @@ static void end_input(struct chat_ui *ui) {
 }
 
 static bool line_is_empty(struct chat_ui *ui) {
-    const LineInfo *line = el_line(ui->edit);
+    const LineInfo *line = ui->libedit->line(ui->edit);
     return line->lastchar == line->buffer;
 }
 
@@ -242,7 +243,7 @@ static void hand_out_edited(struct chat_ui *ui, const char *text, size_t size) {
         return;
     end_editing(ui);
     if (*line)
-        history(ui->history, &event, H_ENTER, line);
+        ui->libedit->history(ui->history, &event, H_ENTER, line);
     ui->events->line(ui->arg, line, false);
     free(line);
     if (ui->listening && !ui->ended)
@@ -261,7 +262,7 @@ static void use_keys(struct chat_ui *ui) {
         }
         ui->keys = ui->buffer + used;
         ui->keys_left = whole - used;
-        const char *text = el_gets(ui->edit, &count);
+        const char *text = ui->libedit->gets(ui->edit, &count);
         used = whole - ui->keys_left;
         if (text && count > 0 && (text[count - 1] == '\n' || text[count - 1] == '\r'))
             hand_out_edited(ui, text, (size_t)count - 1);
@@ -391,7 +392,7 @@ void chat_ui_print(struct chat_ui *ui, const char *format, ...) {
     fputs(ui->editing ? "\r\n" : "\n", stdout);
     fflush(stdout);
     if (ui->editing)
-        el_set(ui->edit, EL_REFRESH);
+        ui->libedit->set(ui->edit, EL_REFRESH);
 }
 
 bool chat_ui_is_terminal(const struct chat_ui *ui) {
@@ -424,23 +425,23 @@ static int make_editor(struct chat_ui *ui) {
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8"))
         setlocale(LC_CTYPE, "C.UTF-8");
-    ui->edit = el_init("hermod", stdin, stdout, stderr);
-    ui->history = history_init();
+    ui->edit = ui->libedit->init("hermod", stdin, stdout, stderr);
+    ui->history = ui->libedit->history_init();
     if (!ui->edit || !ui->history)
         return HM_ENOMEM;
-    history(ui->history, &event, H_SETSIZE, HISTORY_LINES);
-    history(ui->history, &event, H_SETUNIQUE, 1);
-    el_set(ui->edit, EL_CLIENTDATA, ui);
-    el_set(ui->edit, EL_PROMPT, give_prompt);
-    el_set(ui->edit, EL_EDITOR, "emacs");
-    el_set(ui->edit, EL_SIGNAL, 0);
-    el_set(ui->edit, EL_HIST, history, ui->history);
-    el_set(ui->edit, EL_GETCFN, give_key);
-    /* el_set would copy the names for libedit, and libedit never frees them. */
-    el_wset(ui->edit, EL_ADDFN, L"hermod-complete", L"Complete a command or a nick", complete);
-    el_set(ui->edit, EL_BIND, "^I", "hermod-complete", NULL);
+    ui->libedit->history(ui->history, &event, H_SETSIZE, HISTORY_LINES);
+    ui->libedit->history(ui->history, &event, H_SETUNIQUE, 1);
+    ui->libedit->set(ui->edit, EL_CLIENTDATA, ui);
+    ui->libedit->set(ui->edit, EL_PROMPT, give_prompt);
+    ui->libedit->set(ui->edit, EL_EDITOR, "emacs");
+    ui->libedit->set(ui->edit, EL_SIGNAL, 0);
+    ui->libedit->set(ui->edit, EL_HIST, ui->libedit->history, ui->history);
+    ui->libedit->set(ui->edit, EL_GETCFN, give_key);
+    /* set would copy the names for libedit, and libedit never frees them. */
+    ui->libedit->wset(ui->edit, EL_ADDFN, L"hermod-complete", L"Complete a command or a nick", complete);
+    ui->libedit->set(ui->edit, EL_BIND, "^I", "hermod-complete", NULL);
     for (size_t i = 0; i < sizeof unbound / sizeof *unbound; i++)
-        el_set(ui->edit, EL_BIND, unbound[i], "ed-unassigned", NULL);
+        ui->libedit->set(ui->edit, EL_BIND, unbound[i], "ed-unassigned", NULL);
     ui->resize = evsignal_new(ui->base, SIGWINCH, on_resize, ui);
     ui->suspend = evsignal_new(ui->base, SIGTSTP, on_suspend, ui);
     if (!ui->resize || !ui->suspend || event_add(ui->resize, NULL) || event_add(ui->suspend, NULL))
@@ -464,7 +465,7 @@ int chat_ui_new(struct event_base *base, const char *prompt, const struct chat_u
         event_free(ui->input);
         ui->input = NULL;
     }
-    if (!error && wants_editor())
+    if (!error && wants_editor() && (ui->libedit = libedit_get()))
         error = make_editor(ui);
     if (error) {
         chat_ui_free(ui);
@@ -482,11 +483,10 @@ void chat_ui_free(struct chat_ui *ui) {
         if (all[i])
             event_free(all[i]);
     drop_line(ui);
-    if (ui->edit) {
-        el_end(ui->edit);
-    }
+    if (ui->edit)
+        ui->libedit->end(ui->edit);
     if (ui->history)
-        history_end(ui->history);
+        ui->libedit->history_end(ui->history);
     free(ui->prompt);
     free(ui);
 }

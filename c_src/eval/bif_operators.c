@@ -3,6 +3,7 @@
 
 #include "eval/arith.h"
 #include "eval/bif.h"
+#include "eval/libm.h"
 #include "eval/order.h"
 
 static enum bif_outcome outcome(enum arith_error error, value *result) {
@@ -151,35 +152,40 @@ BIF(to_float) {
     double d;
     return arith_to_float(a[0], &d) ? bif_value(result, heap_float(&m->heap, d)) : BADARG;
 }
+
+/* A function of libm. A machine without one raises system_limit. */
+#define REAL_FUNCTION(name) (libm_get() ? libm_get()->name : NULL)
+
 static enum bif_outcome whole(struct machine *m, value v, double (*function)(double), value *result) {
     if (value_is_integer(v))
         return bif_value(result, v);
-    return value_is_float(v) ? outcome(arith_of_float(&m->heap, function(value_float(v)), result), result)
-                             : BADARG;
+    if (!value_is_float(v))
+        return BADARG;
+    if (!function)
+        return bif_error(result, A(system_limit));
+    return outcome(arith_of_float(&m->heap, function(value_float(v)), result), result);
 }
-BIF(round_of) {
-    return whole(m, a[0], round, result);
-}
-BIF(trunc_of) {
-    return whole(m, a[0], trunc, result);
-}
-BIF(floor_of) {
-    return whole(m, a[0], floor, result);
-}
-BIF(ceil_of) {
-    return whole(m, a[0], ceil, result);
-}
+#define WHOLE(name, function)                                                                                \
+    BIF(name) {                                                                                              \
+        return whole(m, a[0], REAL_FUNCTION(function), result);                                              \
+    }
+WHOLE(round_of, round)
+WHOLE(trunc_of, trunc)
+WHOLE(floor_of, floor)
+WHOLE(ceil_of, ceil)
 
 static enum bif_outcome real(struct machine *m, value v, double (*function)(double), value *result) {
     double d;
     if (!arith_to_float(v, &d))
         return bif_error(result, A(badarith));
+    if (!function)
+        return bif_error(result, A(system_limit));
     d = function(d);
     return isfinite(d) ? bif_value(result, heap_float(&m->heap, d)) : bif_error(result, A(badarith));
 }
 #define REAL(name, function)                                                                                 \
     BIF(name) {                                                                                              \
-        return real(m, a[0], function, result);                                                              \
+        return real(m, a[0], REAL_FUNCTION(function), result);                                               \
     }
 REAL(math_sqrt, sqrt)
 REAL(math_sin, sin)
@@ -194,22 +200,25 @@ REAL(math_log2, log2)
 REAL(math_log10, log10)
 REAL(math_floor, floor)
 REAL(math_ceil, ceil)
+
 static enum bif_outcome real2(struct machine *m, const value *a, double (*function)(double, double),
                               value *result) {
     double x, y;
-    if (!arith_to_float(a[0], &x) || !arith_to_float(a[1], &y) || !isfinite(x = function(x, y)))
+    if (!arith_to_float(a[0], &x) || !arith_to_float(a[1], &y))
         return bif_error(result, A(badarith));
-    return bif_value(result, heap_float(&m->heap, x));
+    if (!function)
+        return bif_error(result, A(system_limit));
+    x = function(x, y);
+    return isfinite(x) ? bif_value(result, heap_float(&m->heap, x)) : bif_error(result, A(badarith));
 }
-BIF(math_pow) {
-    return real2(m, a, pow, result);
-}
-BIF(math_atan2) {
-    return real2(m, a, atan2, result);
-}
-BIF(math_fmod) {
-    return real2(m, a, fmod, result);
-}
+#define REAL2(name, function)                                                                                \
+    BIF(name) {                                                                                              \
+        return real2(m, a, REAL_FUNCTION(function), result);                                                 \
+    }
+REAL2(math_pow, pow)
+REAL2(math_atan2, atan2)
+REAL2(math_fmod, fmod)
+
 BIF(math_pi) {
     (void)a;
     return bif_value(result, heap_float(&m->heap, M_PI));

@@ -171,7 +171,7 @@ static bool half_of_double(double d, uint64_t *half) {
         return true;
     }
     int shift = exponent < -13 ? -13 - exponent : 0; /* subnormal */
-    double rounded = nearbyint(ldexp(fraction, 11 - shift));
+    double rounded = ldexp(fraction, 11 - shift) + 0x1p52 - 0x1p52; /* no fraction is left beside 2^52 */
     uint64_t mantissa = (uint64_t)rounded;
     if (shift) {
         *half = sign | mantissa; /* rounding up to the smallest normal number carries by itself */
