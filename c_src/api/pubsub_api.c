@@ -28,10 +28,15 @@ enum { AGAIN_MS = 100 };
 struct subscription {
     UT_hash_handle hh;
     uint64_t hash;
+    /* From here to the topic's bytes is what a message looks at. */
+    hm_term topic; /* lies behind */
+    hm_pubsub_heard *heard;
+    hm_pubsub_refused *refused;
+    void *arg;
     struct subscription *same; /* others whose topics have this hash */
-    hm_term topic;             /* own copy */
-    struct hm_pubsub_subscription as; /* topic is not used */
-    bool lost;                 /* the table had no memory for it */
+    bool not_own;
+    bool lost; /* the table had no memory for it */
+    unsigned char bytes[];
 };
 
 /* Those of one process. */
@@ -54,9 +59,25 @@ static struct subscription *find(const struct subscriber *subscriber, uint64_t h
     return found;
 }
 
-static void free_subscription(struct subscription *subscription) {
-    free((void *)(uintptr_t)subscription->topic.bytes);
-    free(subscription);
+static struct subscription *new_subscription(hm_term topic, uint64_t hash) {
+    struct subscription *subscription = malloc(sizeof *subscription + topic.size);
+    if (!subscription)
+        return NULL;
+    *subscription = (struct subscription){.hash = hash, .topic = {subscription->bytes, topic.size}};
+    memcpy(subscription->bytes, topic.bytes, topic.size);
+    return subscription;
+}
+
+static void set_handlers(struct subscription *subscription, const struct hm_pubsub_subscription *wanted) {
+    subscription->heard = wanted->heard;
+    subscription->refused = wanted->refused;
+    subscription->arg = wanted->arg;
+    subscription->not_own = wanted->not_own;
+}
+
+static void set_last(struct subscriber *subscriber, const struct subscription *last) {
+    subscriber->last = last;
+    subscriber->waiter.reads = last ? &last->topic : NULL;
 }
 
 static bool add(struct subscriber *subscriber, struct subscription *subscription) {
@@ -74,7 +95,7 @@ static bool add(struct subscriber *subscriber, struct subscription *subscription
 static bool remove_subscription(struct subscriber *subscriber, struct subscription *subscription) {
     struct subscription *first, **at;
     if (subscriber->last == subscription)
-        subscriber->last = NULL;
+        set_last(subscriber, NULL);
     HASH_FIND(hh, subscriber->table, &subscription->hash, sizeof first->hash, first);
     if (first != subscription) {
         for (at = &first->same; *at != subscription;)
@@ -110,7 +131,7 @@ static int request(const struct subscriber *subscriber, const struct subscriptio
     if (!build)
         return HM_ENOMEM;
     hm_put_format(build, "{subscribe, ~t, ~p, #{routed => true, self => ~a}}", subscription->topic,
-                  hm_self(subscriber->process), subscription->as.not_own ? "false" : "true");
+                  hm_self(subscriber->process), subscription->not_own ? "false" : "true");
     return send_built(subscriber->process, build);
 }
 
@@ -143,8 +164,9 @@ static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_ter
     /* Taken back while this message was on its way. */
     if (!subscription)
         return HM_CONTINUE;
-    subscriber->last = subscription;
-    return subscription->as.heard(subscriber->process, subscription->as.arg, topic, message);
+    if (subscriber->last != subscription)
+        set_last(subscriber, subscription);
+    return subscription->heard(subscriber->process, subscription->arg, topic, message);
 }
 
 /* What was heard last is mostly heard next, and its topic comes in the same bytes. Nothing is looked up then. */
@@ -160,7 +182,7 @@ static bool hear_again(const struct subscriber *subscriber, hm_term term, enum h
     size_t size = left > last->topic.size && memcmp(topic, given, last->topic.size) == 0
                       ? last->topic.size
                       : (size_t)(view_skip(topic) - topic);
-    *verdict = last->as.heard(subscriber->process, last->as.arg, (hm_term){topic, size},
+    *verdict = last->heard(subscriber->process, last->arg, (hm_term){topic, size},
                               (hm_term){topic + size, left - size});
     return true;
 }
@@ -170,11 +192,12 @@ static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_t
     struct hm_text text;
     if (!subscription)
         return HM_CONTINUE;
-    struct hm_pubsub_subscription as = subscription->as;
+    hm_pubsub_refused *refused = subscription->refused;
+    void *arg = subscription->arg;
     remove_subscription(subscriber, subscription);
-    free_subscription(subscription);
-    if (as.refused)
-        return as.refused(subscriber->process, as.arg, reason);
+    free(subscription);
+    if (refused)
+        return refused(subscriber->process, arg, reason);
     if (hm_get_atom(reason, &text))
         hm_log(subscriber->process, HM_LOG_WARN, "pubsub.refused", "a subscription was refused: %.*s", (int)text.size, text.at);
     return HM_CONTINUE;
@@ -223,7 +246,7 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
         HASH_DEL(subscriber->table, first);
         for (one = first; one; one = same) {
             same = one->same;
-            free_subscription(one);
+            free(one);
         }
     }
     free(subscriber);
@@ -266,21 +289,18 @@ int hm_pubsub_subscribe(hm_process *self, const struct hm_pubsub_subscription *w
     uint64_t hash = hm_term_hash(wanted->topic);
     struct subscription *subscription = find(subscriber, hash, wanted->topic);
     if (subscription) {
-        subscription->as = *wanted;
+        set_handlers(subscription, wanted);
         return request(subscriber, subscription);
     }
-    subscription = calloc(1, sizeof *subscription);
+    subscription = new_subscription(wanted->topic, hash);
     if (!subscription)
         return HM_ENOMEM;
-    subscription->hash = hash;
-    subscription->as = *wanted;
-    int error = hm_term_copy(wanted->topic, &subscription->topic);
-    if (!error && !add(subscriber, subscription))
-        error = HM_ENOMEM;
-    else if (!error && (error = request(subscriber, subscription)))
+    set_handlers(subscription, wanted);
+    int error = add(subscriber, subscription) ? HM_OK : HM_ENOMEM;
+    if (!error && (error = request(subscriber, subscription)))
         remove_subscription(subscriber, subscription);
     if (error)
-        free_subscription(subscription);
+        free(subscription);
     return error;
 }
 
@@ -291,7 +311,7 @@ int hm_pubsub_unsubscribe(hm_process *self, hm_term topic) {
     if (!subscription)
         return HM_ENOENT;
     remove_subscription(subscriber, subscription);
-    free_subscription(subscription);
+    free(subscription);
     build = hm_build_new();
     if (!build)
         return HM_OK; /* what still comes is not heard */

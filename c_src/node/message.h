@@ -12,6 +12,8 @@
 #include "base/bytes.h"
 #include <hermod/server.h>
 
+enum { SHARE_BYTES = 256 }; /* from here on one block is cheaper than a copy in each mailbox */
+
 enum message_kind {
     MESSAGE_TERM,  /* an ordinary message, whoever sent it */
     MESSAGE_EXIT,  /* exit signal: term = reason, from = who */

@@ -73,6 +73,12 @@ struct hm_node {
     } tracing;
     hm_pid leader;  /* the default group leader, once otp started one; else HM_NO_PID */
 
+    struct {
+        struct fanout *first, *last;
+        struct turn_task task;
+        size_t weight;
+    } fanouts;                       /* fanout.c */
+
     struct registry_entry *registry; /* registry.c */
     struct link *links;              /* links.c */
     struct monitor *monitors;        /* monitors.c */

@@ -9,6 +9,7 @@
 
 #include "node/aliases.h"
 #include "node/calls.h"
+#include "node/fanout.h"
 #include "node/links.h"
 #include "node/monitors.h"
 #include "node/peers.h"
@@ -165,6 +166,24 @@ static bool may_pass(hm_process *process, const struct message *message) {
     return message->kind == MESSAGE_TERM && process->class->urgent && process->class->urgent(process, message->term);
 }
 
+static void stop(hm_process *process) {
+    struct block *reason = process->reason;
+    process->reason = NULL;
+    process->running = false;
+    process_exit(process, reason ? (hm_term){reason->at, reason->size} : ATOM_TERM("normal"));
+    block_release(reason);
+}
+
+void process_hand(hm_process *process, struct message *message) {
+    process->running = true;
+    enum hm_verdict verdict = handle(process, message);
+    process->handled++;
+    process->node->counters.reductions++;
+    process->running = false;
+    if (verdict == HM_STOP)
+        stop(process);
+}
+
 static void run_process(struct turn_task *task) {
     hm_process *process = turn_owner(task, hm_process, task);
     struct message *message;
@@ -185,12 +204,8 @@ static void run_process(struct turn_task *task) {
         message_free(message);
         process->handled++;
         if (verdict == HM_STOP) {
-            struct block *reason = process->reason;
-            process->reason = NULL;
-            process->running = false;
             process->node->counters.reductions += process->handled - before;
-            process_exit(process, reason ? (hm_term){reason->at, reason->size} : ATOM_TERM("normal"));
-            block_release(reason);
+            stop(process);
             return;
         }
     }
@@ -266,6 +281,8 @@ static void end_waiters(hm_process *process, hm_term reason) {
 /* Out of all tables; the memory goes at the end of the turn, for handlers may still stand on the stack. */
 static void remove_process(hm_process *process) {
     struct hm_node *node = process->node;
+    if (fanout_waits(process)) /* by its last words */
+        fanout_settle(node);
     calls_on_end(process);
     timers_on_end(process);
     aliases_on_end(process);
@@ -294,6 +311,8 @@ void process_abandon(hm_process *process) {
 void process_exit(hm_process *process, hm_term reason) {
     if (process->ended || process->running)
         return;
+    if (fanout_waits(process))
+        fanout_settle(process->node);
     process->running = true; /* ended may send to itself; it must not come back here */
     trace_news(process, TRACE_ENDED, HM_NO_PID, reason);
     if (process->class->ended)

@@ -30,36 +30,39 @@ struct process_waiter {
     LIST_ENTRY(process_waiter) link;
     bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
     void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
+    const void *reads; /* what `message' looks at first beside the waiter, to be fetched in time; NULL: nothing */
 };
 
 struct hm_process {
+    /* What every message looks at stands together: a message to a hundred thousand processes is mostly waiting for memory. */
     struct turn_task task;
     struct hm_node *node;
     const struct process_class *class;
+    struct mailbox mailbox;
+    uint32_t deferred_count;
+    bool trap_exit, suspended, running, ended;
+    bool traced; /* somebody may want to see its messages: node/trace.h */
+    LIST_HEAD(, process_waiter) waiters;
+    LIST_HEAD(, call) calls; /* hm_call without an outcome yet */
+    struct registry_entry *name;
+    const hm_node_name *origin; /* of the message that is handled: the node that sent it, or let it be sent; NULL: this one */
+    uint64_t handled;           /* messages; "reductions" */
     void *state; /* the class's */
     void *data;  /* hm_data */
     hm_pid pid;
     hm_pid leader;
     hm_pid parent; /* who started it, or HM_NO_PID */
-    const hm_node_name *origin;    /* of the message that is handled: the node that sent it, or let it be sent; NULL: this one */
     const hm_node_name *on_behalf; /* the node that had this process started, whose rights it has (otp/access); NULL: this one */
-    struct mailbox mailbox;
     struct message_list deferred; /* while suspended */
-    uint32_t deferred_count;
-    bool trap_exit, suspended, running, ended;
-    bool traced; /* somebody may want to see its messages: node/trace.h */
-    struct registry_entry *name;
     struct block *reason; /* why it stops, set before HM_STOP is returned */
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) watching;   /* monitors of this process on others */
     LIST_HEAD(, monitor) watched_by; /* monitors of others on this one */
     LIST_HEAD(, alias) aliases;
     LIST_HEAD(, timer) timers;
-    LIST_HEAD(, call) calls; /* hm_call without an outcome yet */
-    LIST_HEAD(, process_waiter) waiters;
     struct node_watch *node_watch;
-    uint64_t handled; /* messages; "reductions" */
     uint32_t drops;   /* messages that did not fit into the mailbox */
+    uint32_t fanouts; /* what it sent to many and not all have: fanout.c */
     const char *initial_module, *initial_function; /* for process_info; literal or class->module */
     uint8_t initial_arity;
 };
@@ -89,6 +92,14 @@ int process_deliver_term(hm_process *process, hm_term term, struct block *shared
 int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_term term, struct block *shared);
 /* An exit signal. */
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable);
+
+/* May a message be handed over without the mailbox: nothing waits there, and it takes messages. */
+static inline bool process_is_free(const hm_process *process) {
+    return !process->mailbox.count && !process->suspended && !process->running && !process->ended && !process->name;
+}
+/* Handles the message as if it had come out of the mailbox of a process that is free; in a task of the turn only. Borrows the message. May end the
+ * process. */
+void process_hand(hm_process *process, struct message *message);
 
 void process_wait(hm_process *process, struct process_waiter *waiter);
 static inline void process_unwait(struct process_waiter *waiter) {

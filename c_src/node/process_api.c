@@ -17,7 +17,6 @@
 #include "node/route.h"
 #include "node/timers.h"
 
-enum { SHARE_BYTES = 256 }; /* from here on one block is cheaper than a copy in each mailbox */
 
 hm_pid hm_self(const hm_process *self) {
     return self->pid;

@@ -1,15 +1,28 @@
 #include "node/route.h"
 
 #include "node/aliases.h"
+#include "node/fanout.h"
 #include "node/links.h"
 #include "node/peers.h"
 #include "node/registry.h"
 #include "node/trace.h"
 
-/* What a peer had started sends with that peer's rights, not with ours. */
-static const hm_node_name *behalf_of(const struct hm_node *node, hm_pid from) {
-    const hm_process *sender = process_lookup(node, from);
-    return sender ? sender->on_behalf : NULL;
+/* To one of this node; behind what the sender has sent to many and not all have. What a peer had started sends with that peer's rights,
+ * not with ours. */
+static int deliver(struct hm_node *node, hm_pid from, hm_process *process, hm_term message, struct block *shared) {
+    hm_process *sender = process_lookup(node, from);
+    if (fanout_waits(sender)) {
+        if (fanout_send(sender, &process->pid, 1, message, shared) == HM_OK)
+            return HM_OK;
+        fanout_settle(node);
+    }
+    return process_deliver_from(process, sender ? sender->on_behalf : NULL, message, shared);
+}
+
+/* To many, of whom those of this node are served at once, or nobody: false. */
+static bool deliver_to_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t count, hm_term message, struct block *shared) {
+    hm_process *sender = count >= FANOUT_LEAST ? process_lookup(node, from) : NULL;
+    return sender && fanout_send(sender, to, count, message, shared) == HM_OK;
 }
 
 int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message, struct block *shared) {
@@ -23,7 +36,7 @@ int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message
         hm_process *process = name.size ? registry_lookup(node, name) : process_lookup(node, to.pid);
         node->counters.messages_local++;
         if (process)
-            return process_deliver_from(process, behalf_of(node, from), message, shared);
+            return deliver(node, from, process, message, shared);
         node->counters.dead_letters++;
         return HM_OK;
     }
@@ -42,10 +55,12 @@ int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t
     struct control control = {.kind = CONTROL_SEND, .from = from};
     struct peer *peer = NULL;
     int result = HM_OK;
+    bool done_here = deliver_to_many(node, from, to, count, message, shared);
     for (size_t i = 0; i < count; i++) {
         int error;
         if (!to[i].node || to[i].node == node->name) {
-            error = route_send(node, from, hm_to_pid(to[i]), message, shared);
+            node->counters.messages_local += done_here;
+            error = done_here ? HM_OK : route_send(node, from, hm_to_pid(to[i]), message, shared);
         } else {
             if (node->trace)
                 node->trace->on_send(node, from, hm_to_pid(to[i]), NULL, message);
@@ -68,6 +83,8 @@ int route_send_alias(struct hm_node *node, hm_pid from, const hm_ref *ref, hm_te
     if (ref->node == node->name) {
         struct alias *alias = aliases_lookup(node, ref);
         node->counters.messages_local++;
+        if (fanout_waits(process_lookup(node, from)))
+            fanout_settle(node);
         if (alias)
             aliases_deliver(alias, message, shared);
         else
@@ -85,6 +102,8 @@ int route_send_alias(struct hm_node *node, hm_pid from, const hm_ref *ref, hm_te
 int route_exit(struct hm_node *node, hm_pid from, hm_pid to, hm_term reason, bool from_link) {
     if (to.node == node->name) {
         hm_process *process = process_lookup(node, to);
+        if (fanout_waits(process_lookup(node, from)))
+            fanout_settle(node);
         bool kill = !from_link && hm_is_atom(reason, "kill");
         return process ? process_deliver_exit(process, from, reason, kill) : HM_OK;
     }

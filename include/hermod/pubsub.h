@@ -11,7 +11,7 @@
  * subscribe and publish with calls to the registered name pubsub. The service belongs to the daemon: a program with a node
  * of its own has none, and these functions give HM_ENOPROC there.
  *
- * Node thread only. Messages are held and not copied when they are large; a small one is copied once for each subscriber.
+ * Node thread only. A message is held once for all subscribers of the node and handed to one after the other.
  */
 #ifndef HERMOD_PUBSUB_H
 #define HERMOD_PUBSUB_H

@@ -2,6 +2,7 @@
  * table that points at what is gone are not. fixture_free checks the tables, the sanitizers the rest. */
 #include "node_fixture.h"
 
+#include "node/fanout.h"
 #include "support/alloc.h"
 
 static enum hm_verdict quiet_receive(hm_process *self, hm_term message) {
@@ -46,6 +47,11 @@ static void scenario(struct hm_node *node, int *outcomes) {
     hm_call(c, hm_to_name("nobody", NULL), ATOM_TERM("x"), 60000, on_outcome, outcomes);
     hm_castf(b, hm_to_name("a", NULL), "{say, ~s}", "hi");
     fixture_run();
+    hm_pid many[FANOUT_LEAST];
+    for (int i = 0; i < FANOUT_LEAST; i++)
+        many[i] = i % 2 ? a->pid : c->pid;
+    hm_send_many(b, many, FANOUT_LEAST, ATOM_TERM("many"));
+    hm_send(b, hm_to_pid(c->pid), ATOM_TERM("one"));
     hm_exit(c, b->pid, ATOM_TERM("enough"));
     hm_send(c, hm_to_pid(a->pid), ATOM_TERM("stop"));
     fixture_run();
@@ -76,7 +82,7 @@ static void each_allocation_may_fail(void **state) {
 
 static void none_may_succeed_from_some_point_on(void **state) {
     (void)state;
-    for (long n = 0; n < 60; n++) {
+    for (long n = 0; n < 80; n++) {
         int outcomes = 0;
         struct hm_node *node = fixture_new();
         alloc_fail_from(n);
