@@ -226,9 +226,10 @@ unit: unit-build $(if $(T),,check) ## build and run the unit tests; T=etf/check 
 	$(if $(UNIT),,$(error no unit test matches T=$(T)))
 	@test/unit/run $(B)/test/unit $(UNIT)
 
-check: all ## the rules of the tree: exported symbols, includes per layer, generated files
+check: all ## the rules of the tree: exported symbols, includes per layer, generated files, log ids
 	@test/check-includes
 	@test/check-library
+	@test/check-log-ids
 	$(if $(wildcard c_src/api/*.c),@test/check-symbols $(B))
 
 # ---- fuzzing ----

@@ -173,7 +173,8 @@ int hm_node_new(struct event_base *base, const struct hm_options *options, hm_no
         return explain(why, capacity, HM_ENOMEM, "%s", hm_strerror(HM_ENOMEM));
     node->base = base;
     node->log = (struct log){(enum log_level)options->log_level, options->log ? write_log : NULL, node,
-                             &node->log_limits};
+                             &node->log_limits, &node->log_levels};
+    log_levels_init(&node->log_levels, (enum log_level)options->log_level);
     node->log_line = options->log;
     node->log_arg = options->log_arg;
     node->long_names = options->long_names;

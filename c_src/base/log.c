@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_levels.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,8 +32,15 @@ static bool is_due(struct log_limits *limits, const char *id, uint32_t *left_out
     return false;
 }
 
-void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...) {
+bool log_wants(const struct log *log, enum log_level level, const char *id) {
     if (!log || level > log->level || !log->write)
+        return false;
+    const struct log_module *module = log->levels ? log_levels_find(log->levels, id, strlen(id)) : NULL;
+    return !log->levels || level <= (module && module->own ? module->level : log->levels->usual);
+}
+
+void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...) {
+    if (!log_wants(log, level, id))
         return;
     uint32_t left_out = 0;
     if (log->limits && !is_due(log->limits, id, &left_out)) {

@@ -26,12 +26,18 @@ struct log_limits {
     uint64_t written[LOG_DEBUG + 1], left_out; /* in all, by level */
 };
 
+struct log_levels;
+
 struct log {
-    enum log_level level; /* the most talkative level that is written */
+    enum log_level level; /* the most talkative level that any module writes */
     void (*write)(void *arg, enum log_level level, const char *id, const char *text);
     void *arg;
     struct log_limits *limits; /* NULL: no limit */
+    const struct log_levels *levels; /* the level of each module (log_levels.h). NULL: level, for all of them */
 };
+
+/* Would a line of this id be written? */
+bool log_wants(const struct log *log, enum log_level level, const char *id);
 
 void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -39,7 +45,7 @@ void log_write(const struct log *log, enum log_level level, const char *id, cons
 #define log_error(log, id, ...) log_write(log, LOG_ERROR, id, __VA_ARGS__)
 #define log_warn(log, id, ...) log_write(log, LOG_WARN, id, __VA_ARGS__)
 #define log_info(log, id, ...) log_write(log, LOG_INFO, id, __VA_ARGS__)
-/* The arguments are not evaluated unless debug lines are wanted. */
+/* The arguments are not evaluated unless somebody's debug lines are wanted. */
 #define log_debug(log, id, ...) \
     do { \
         if ((log)->level >= LOG_DEBUG) \

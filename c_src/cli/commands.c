@@ -9,13 +9,14 @@
 
 extern const struct command command_start, command_ping, command_call, command_cast, command_send,
     command_names, command_chat, command_rpc, command_spawn, command_sub,
-    command_pub, command_discover, command_presence, command_watch, command_status;
+    command_pub, command_discover, command_presence, command_watch, command_status, command_log;
 
 const struct command *const commands[] = {
     &command_start, &command_chat, &command_ping,  &command_call,
     &command_cast,  &command_send, &command_rpc,   &command_spawn,
     &command_sub,   &command_pub,  &command_presence, &command_names,
-    &command_discover, &command_watch, &command_status, NULL,
+    &command_discover, &command_watch, &command_status, &command_log,
+    NULL,
 };
 
 const struct command *command_find(const char *name) {

@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/log_setting.h"
+#include "cli/suggest.h"
+
 void node_setup_init(struct node_setup *setup, const struct settings *settings) {
-    *setup = (struct node_setup){.options = HM_OPTIONS_INIT, .log = {.fd = STDERR_FILENO, .json = settings->log_format == 1}};
+    *setup = (struct node_setup){.settings = settings, .options = HM_OPTIONS_INIT, .log = {.fd = STDERR_FILENO, .json = settings->log_format == 1}};
     struct hm_options *o = &setup->options;
     o->hidden = settings->hidden;
     o->no_connect_all = !settings->connect_all;
@@ -45,7 +48,7 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     o->eval_steps = settings->eval_steps;
     o->output_high = settings->output_high;
     o->output_low = settings->output_low;
-    o->log_level = (enum hm_log_level)settings->log_level;
+    o->log_level = (enum hm_log_level)settings->log.level;
     o->log = log_lines_write;
     o->log_arg = &setup->log;
 
@@ -59,11 +62,49 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     }
 }
 
+struct known_module {
+    const char *name;
+    bool known;
+    struct suggestion best;
+};
+
+static void look_at_module(void *arg, const char *module, enum hm_log_level level, bool own) {
+    struct known_module *wanted = arg;
+    (void)level;
+    (void)own;
+    if (!module)
+        return;
+    wanted->known = wanted->known || strcmp(module, wanted->name) == 0;
+    suggestion_try(&wanted->best, module, strlen(module));
+}
+
+/* The modules of servers that are loaded later are not known yet. */
+static int set_levels(const struct settings *settings, hm_node *node, char *why, size_t capacity) {
+    for (size_t i = 0; i < settings->log.modules.count; i++) {
+        const char *text = settings->log.modules.items[i];
+        struct log_setting setting;
+        int error = log_setting_read(&setting, text, strlen(text), false, "--log-level", why, capacity);
+        if (error)
+            return error;
+        struct known_module wanted = {setting.module, settings->load.count != 0, suggestion_for(setting.module)};
+        hm_log_each_level(node, look_at_module, &wanted);
+        char guess[64];
+        if (!wanted.known)
+            return complain(HM_EINVAL, why, capacity, "--log-level: there is no module \"%s\" in the log%s", setting.module,
+                            suggestion_text(&wanted.best, "", guess, sizeof guess));
+        error = hm_log_set_level(node, setting.module, setting.level);
+        if (error)
+            return complain(error, why, capacity, "--log-level %s: %s", text, hm_strerror(error));
+    }
+    return 0;
+}
+
 int node_setup_node(struct node_setup *setup, struct event_base *base, hm_node **node, char *why, size_t capacity) {
     int error = hm_node_new(base, &setup->options, node, why, capacity);
-    if (!error)
-        setup->log.node = hm_node_name_of(*node);
-    return error;
+    if (error)
+        return error;
+    setup->log.node = hm_node_name_of(*node);
+    return set_levels(setup->settings, *node, why, capacity);
 }
 
 /* ---- cookie ---- */

@@ -14,6 +14,7 @@
 enum { NODE_NAME_BYTES = 768 }; /* a@b with up to 255 characters */
 
 struct node_setup {
+    const struct settings *settings; /* borrowed */
     struct hm_options options; /* borrows from the settings and from the fields below */
     char cookie[1024];
     char cookie_from[1100]; /* for humans: "--cookie", "/root/.erlang.cookie" */
@@ -29,7 +30,7 @@ int node_setup_cookie(struct node_setup *setup, const struct settings *settings,
 /* --sname or --name when one was given; else `fallback` as a short name. */
 void node_setup_name(struct node_setup *setup, const struct settings *settings, const char *fallback);
 
-/* hm_node_new with what was set up. The setup, whose log has the node's name from now on, must stay as long as the node. */
+/* hm_node_new with what was set up, and the log levels of modules. An error leaves *node NULL, or a node to be freed. The setup, whose log has the node's name from now on, must stay as long as the node. */
 int node_setup_node(struct node_setup *setup, struct event_base *base, hm_node **node, char *why, size_t capacity);
 
 /* Another node as the user wrote it. */

@@ -14,6 +14,7 @@
 
 #include <hermod/term.h>
 
+#include "cli/log_setting.h"
 #include "cli/suggest.h"
 
 #define FIELD(member) .field = offsetof(struct settings, member)
@@ -242,7 +243,7 @@ const struct option option_table[] = {
     {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH, FIELD(elixir),
      .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
              "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
-    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_STATUS,
+    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_STATUS | IN_LOG,
      FIELD(json),
      .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
              "objects."},
@@ -272,10 +273,10 @@ const struct option option_table[] = {
      .help = "Print node names only, one on each line."},
 
     /* ---- output ---- */
-    {"log-level", "LEVEL", KIND_CHOICE, GROUP_OUTPUT, IN_NODES, FIELD(log_level), .fallback = "info",
-     .choices = "error|warn|info|debug",
-     .help = "How much is logged on standard error. Commands other than start log nothing of their own "
-             "unless this is given."},
+    {"log-level", "LEVEL[,MODULE=LEVEL]", KIND_LEVELS, GROUP_OUTPUT, IN_NODES, FIELD(log), .fallback = "info",
+     .choices = LOG_LEVEL_CHOICES,
+     .help = "How much is logged on standard error; peer=debug says it for one module, the first word of the ids (`hermod log' "
+             "lists them, and changes it later). Commands other than start log nothing of their own unless this is given. May be repeated."},
     {"log-format", "FORMAT", KIND_CHOICE, GROUP_OUTPUT, IN_NODES, FIELD(log_format), .fallback = "text",
      .choices = "text|json",
      .help = "Lines of the log as text for people, or as JSON objects with time, level, id, node and message."},
@@ -478,6 +479,36 @@ static bool append_text(struct text_list *list, const char *text) {
     return true;
 }
 
+/* "info,peer=debug": all of it or nothing. */
+static int set_levels(struct log_option *field, const char *value, bool again, const char *label, char *why, size_t capacity) {
+    struct log_option made = {field->level, {0}};
+    int error = 0;
+    for (const char *at = value; at && !error;) {
+        struct log_setting setting;
+        size_t size = strcspn(at, ",");
+        char *part = strndup(at, size);
+        error = part ? log_setting_read(&setting, at, size, false, label, why, capacity) : complain_memory(why, capacity);
+        if (!error && !*setting.module)
+            made.level = setting.level;
+        else if (!error && !append_text(&made.modules, part))
+            error = complain_memory(why, capacity);
+        free(part);
+        at = at[size] ? at + size + 1 : NULL;
+    }
+    for (size_t i = 0; again && !error && i < made.modules.count; i++)
+        if (!append_text(&field->modules, made.modules.items[i]))
+            error = complain_memory(why, capacity);
+    if (error || again) {
+        clear_list(&made.modules);
+    } else {
+        clear_list(&field->modules);
+        field->modules = made.modules;
+    }
+    if (!error)
+        field->level = made.level;
+    return error;
+}
+
 static bool replace_text(char **field, const char *text) {
     char *copy = strdup(text);
     if (!copy)
@@ -515,6 +546,9 @@ int option_set(struct settings *settings, const struct option *option, const cha
             clear_list(field);
         if (!append_text(field, value))
             return complain_memory(why, capacity);
+        break;
+    case KIND_LEVELS:
+        error = set_levels(field, value, source == *known, label, why, capacity);
         break;
     case KIND_PORTS:
         if (!parse_ports(value, field))
@@ -563,6 +597,8 @@ void settings_fini(struct settings *settings) {
             free(*(char **)field);
         else if (option_table[i].kind == KIND_LIST)
             clear_list(field);
+        else if (option_table[i].kind == KIND_LEVELS)
+            clear_list(&((struct log_option *)field)->modules);
     }
     free(settings->cookie_from);
     *settings = (struct settings){0};

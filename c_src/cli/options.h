@@ -33,8 +33,9 @@ enum command_bit {
     IN_PRESENCE = 1 << 12,
     IN_WATCH = 1 << 13,
     IN_STATUS = 1 << 16,
+    IN_LOG = 1 << 20,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS | IN_LOG,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -49,6 +50,7 @@ enum option_kind {
     KIND_BYTES,   /* uint64_t, with K, M or G for 1024 of them */
     KIND_PORTS,   /* struct port_range: 9100, or 9100-9105 */
     KIND_CHOICE,  /* uint64_t: the place in choices */
+    KIND_LEVELS,  /* struct log_option: info, or info,peer=debug; may be repeated */
     KIND_FILE,    /* as KIND_TEXT, and completion offers files */
 };
 
@@ -85,6 +87,11 @@ extern const size_t option_count;
 struct text_list {
     char **items;
     size_t count;
+};
+
+struct log_option {
+    uint64_t level; /* enum hm_log_level */
+    struct text_list modules; /* "peer=debug", checked; a later one goes before an earlier one */
 };
 
 struct port_range {
@@ -136,7 +143,7 @@ struct settings {
     uint64_t timeout_ms;
     bool elixir, erlang, json, quiet, detach;
 
-    uint64_t log_level; /* enum hm_log_level */
+    struct log_option log;
     uint64_t log_format; /* 0: text, 1: json */
     bool hints;
     bool help; /* --help: nothing else matters */

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include <hermod/function.h>
+#include <hermod/log.h>
 
 #include "cli/command.h"
 #include "cli/finder.h"
@@ -59,13 +60,10 @@ static void forget_signals(struct daemon *daemon) {
 
 static void on_signal(evutil_socket_t number, short what, void *arg) {
     struct daemon *daemon = arg;
-    char text[64];
     (void)what;
-    if (daemon->setup.options.log_level >= HM_LOG_INFO) {
-        snprintf(text, sizeof text, "stopping on SIG%s; another one ends this at once",
-                 sigabbrev_np((int)number));
-        log_lines_write(&daemon->setup.log, HM_LOG_INFO, "node.stop", text);
-    }
+    if (daemon->node) /* else it is being made */
+        hm_node_log(daemon->node, HM_LOG_INFO, "node.stop", "stopping on SIG%s; another one ends this at once",
+                    sigabbrev_np((int)number));
     notify_stopping(daemon->notify);
     /* From here on signals do what they do by default: whoever is in a hurry sends a second one. */
     forget_signals(daemon);
@@ -254,8 +252,7 @@ static int read_connects(struct daemon *daemon, bool dial) {
 
 static void on_finder_log(void *arg, enum hm_log_level level, const char *id, const char *text) {
     struct daemon *daemon = arg;
-    if (level <= daemon->setup.options.log_level)
-        log_lines_write(&daemon->setup.log, level, id, text);
+    hm_node_log(daemon->node, level, id, "%s", text);
 }
 
 static void on_settled(void *arg, int error, const char *text) {

@@ -11,7 +11,7 @@
 
 #include <sys/queue.h>
 
-#include "base/log.h"
+#include "base/log_levels.h"
 #include "base/metrics.h"
 #include "base/turn.h"
 #include "dist/channel.h"
@@ -51,6 +51,7 @@ struct hm_node {
     struct event_base *base;
     struct log log; /* writes through log_line */
     struct log_limits log_limits;
+    struct log_levels log_levels;
     struct metrics metrics;
     struct turn *turn;
     struct names *names;

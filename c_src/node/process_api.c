@@ -5,7 +5,6 @@
  * Public functions stand in the layer that owns the concept, not in wrappers in api/: there would be nothing in them.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "etf/ids.h"
@@ -51,15 +50,6 @@ int hm_unregister(hm_process *self) {
         return HM_ENOENT;
     registry_remove(self);
     return HM_OK;
-}
-
-void hm_log(const hm_process *self, enum hm_log_level level, const char *id, const char *format, ...) {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    log_write(&self->node->log, (enum log_level)level, id, "%s", text);
 }
 
 /* ---- sending ---- */

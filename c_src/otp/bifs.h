@@ -11,6 +11,7 @@
 int bif_global_export(struct hm_node *node);  /* global */
 int bif_hermod_export(struct hm_node *node);  /* hermod: the metrics */
 int bif_io_export(struct hm_node *node);      /* io, Elixir's IO: printing to the caller */
+int bif_log_export(struct hm_node *node);     /* hermod: how much is logged */
 int bif_pg_export(struct hm_node *node);      /* pg */
 int bif_process_export(struct hm_node *node); /* about processes */
 int bif_system_export(struct hm_node *node);  /* about the node */

@@ -18,6 +18,7 @@ static int (*const EXPORTS[])(struct hm_node *node) = {
     bif_global_export,
     bif_hermod_export,
     bif_io_export,
+    bif_log_export,
     bif_pg_export,
     bif_process_export,
     bif_system_export,

@@ -17,7 +17,7 @@ groups() ->
     [{process, [], [process_answers, process_in_json, every_service_answers, process_is_not_there, process_is_suspended, process_ends,
                     process_is_silent, process_without_rpc, process_usage]},
      %% hermod only: about `hermod start'
-     {daemon, [], [manager_is_told, manager_without_path, hung_node_is_silent, manager_is_not_there, log_in_json, log_format_in_a_file]}].
+     {daemon, [], [manager_is_told, manager_without_path, hung_node_is_silent, manager_is_not_there, log_in_json, log_format_in_a_file, log_levels, log_levels_over_rpc, log_levels_at_the_start, log_levels_refused]}].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -230,3 +230,71 @@ log_format_in_a_file(_) ->
     target:stop(T),
     file:delete(File),
     says(refused(?USAGE, hermod(["start", "--log-format", "jsno"])), "must be one of text\\|json, not \"jsno\"; did you mean json\\?").
+
+lines_of(T, Regex) -> [L || L <- target:lines(T), re:run(L, Regex) =/= nomatch].
+
+%% Handshakes are told while hs is at debug, and not before and after.
+log_levels(_) ->
+    T = target:start(hermod, #{subject => false}),
+    Node = atom_to_list(maps:get(node, T)),
+    {?FINE, All, ""} = hermod(["log", Node]),
+    says(All, "^default +info\n"),
+    says(All, "\nhs +default\n"),
+    [] = lines_of(T, "hs.state"),
+    {?FINE, "hs           debug\n", ""} = hermod(["log", Node, "hs=debug"]),
+    {?FINE, _, ""} = hermod(["ping", Node]),
+    target:await_line(T, "debug +hs.state"),
+    [] = lines_of(T, "debug +peer"),
+    {?FINE, "default      warn\nhs           default\n", ""} = hermod(["log", Node, "hs=default", "warn"]),
+    Told = length(target:lines(T)),
+    {?FINE, _, ""} = hermod(["ping", Node]),
+    {?FINE, "{\"default\":\"warn\"" ++ _, ""} = hermod(["log", "--json", Node]),
+    Told = length(target:lines(T)),
+    {?FINE, "default      info\n", ""} = hermod(["log", Node, "default=default"]),
+    target:await_line(T, "info +peer.down"),
+    target:stop(T).
+
+log_levels_over_rpc(C) ->
+    T = target:start(hermod, #{subject => false, args => ["--log-level", "warn,chat=error"]}),
+    Denied = target:start(hermod, #{subject => false, args => ["--deny-rpc", "hermod"]}),
+    Node = maps:get(node, T),
+    Set = fun(Args) -> ?ON(given:peer(C), erpc:call(Node, hermod, set_log_level, Args)) end,
+    Levels = fun() -> ?ON(given:peer(C), erpc:call(Node, hermod, log_levels, [])) end,
+    #{default := warn, modules := #{chat := error, peer := default}} = Levels(),
+    ok = Set([peer, debug]),
+    ok = Set([default, warning]),
+    #{default := warn, modules := #{chat := error, peer := debug}} = Levels(),
+    ok = Set([peer, default]),
+    {error, {unknown_module, 'peer.up'}} = Set(['peer.up', debug]),
+    {error, {unknown_module, nobody}} = Set([nobody, debug]),
+    {error, {unknown_module, 'N\x{f6}'}} = Set(['N\x{f6}', debug]),
+    [?assertError({exception, badarg, _}, Set(Bad)) || Bad <- [[peer, loud], [peer, 1], ["peer", debug], [1, debug]]],
+    #{default := warn, modules := #{chat := error, peer := default}} = Levels(),
+    [?assertError({exception, undef, _}, ?ON(given:peer(C), erpc:call(maps:get(node, Denied), hermod, F, A)))
+     || {F, A} <- [{log_levels, []}, {set_log_level, [peer, debug]}]],
+    says(refused(?FAILED, hermod(["log", atom_to_list(maps:get(node, Denied))])), "does not tell of its log"),
+    [target:stop(N) || N <- [T, Denied]].
+
+log_levels_at_the_start(_) ->
+    T = target:start(hermod, #{subject => false, args => ["--log-level", "error", "--log-level", "hs=debug"]}),
+    {?FINE, _, ""} = hermod(["ping", atom_to_list(maps:get(node, T))]),
+    target:await_line(T, "debug +hs.state .*done"),
+    [] = lines_of(T, "peer.up"),
+    target:stop(T),
+    says(refused(?USAGE, hermod(["start", "--log-level", "sh=debug"])), "no module \"sh\" in the log; did you mean hs\\?"),
+    %% A server that is loaded may have any.
+    L = target:start(hermod, #{args => ["--log-level", "my_module=debug"]}),
+    says(element(2, hermod(["log", atom_to_list(maps:get(node, L))])), "\nmy_module +debug\n"),
+    target:stop(L).
+
+log_levels_refused(C) ->
+    Peer = atom_to_list(maps:get(node, given:peer(C))),
+    says(refused(?FAILED, hermod(["log", Peer])), "no Hermod node"),
+    T = target:start(hermod, #{subject => false}),
+    Node = atom_to_list(maps:get(node, T)),
+    says(refused(?USAGE, hermod(["log", Node, "hs=debug", "pear=debug"])), "no module \"pear\".*did you mean peer"),
+    {?FINE, "hs           default\n", ""} = hermod(["log", Node, "hs=default"]), %% nothing of it was done
+    [refused(?USAGE, hermod(["log", Node, Bad])) || Bad <- ["hs", "=debug", "hs=", "Hs=debug", "hs=loud", "hs.state=debug", "default"]],
+    refused(?USAGE, hermod(["log"])),
+    refused(?NO_CONNECTION, hermod(["log", "not_there", "hs=debug"])),
+    target:stop(T).

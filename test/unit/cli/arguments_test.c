@@ -85,7 +85,7 @@ static void complaints(void **state) {
     complaint(IN_START, "--sname", "--hidden", "--sname needs a value: --sname NAME");
     complaint(IN_START, "--sname=", NULL, "--sname needs a value that is not empty");
     complaint(IN_START, "--log-level", "debig",
-              "--log-level must be one of error|warn|info|debug, not \"debig\"; did you mean debug?");
+              "--log-level must be one of error|warn|info|debug, or MODULE=LEVEL, not \"debig\"; did you mean debug?");
 }
 
 static void the_cookie_is_wiped_from_the_arguments(void **state) {

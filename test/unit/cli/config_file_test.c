@@ -52,7 +52,7 @@ static void good_lines(void **state) {
     assert_int_equal(f.settings.max_frame, 1 << 20);
     assert_int_equal(f.settings.connect.count, 2);
     assert_string_equal(f.settings.connect.items[1], "c#d@e");
-    assert_int_equal(f.settings.log_level, 3);
+    assert_int_equal(f.settings.log.level, 3);
     settings_fini(&f.settings);
 }
 

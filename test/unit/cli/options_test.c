@@ -24,7 +24,7 @@ static void every_row_is_complete(void **state) {
         assert_true(strlen(o->help) > 10);
         assert_int_equal(o->help[strlen(o->help) - 1], '.');
         assert_true((o->value == NULL) == (o->kind == KIND_FLAG));
-        assert_true((o->choices != NULL) == (o->kind == KIND_CHOICE));
+        assert_true((o->choices != NULL) == (o->kind == KIND_CHOICE || o->kind == KIND_LEVELS));
         for (const char *c = o->name; *c; c++)
             assert_true((*c >= 'a' && *c <= 'z') || *c == '-');
         for (size_t j = i + 1; j < option_count; j++) {
@@ -54,7 +54,7 @@ static void defaults_are_those_of_the_library(void **state) {
     assert_int_equal(s.output_low, 1 << 20);
     assert_int_equal(s.epmd_port, 4369);
     assert_int_equal(s.timeout_ms, 5000);
-    assert_int_equal(s.log_level, HM_LOG_INFO);
+    assert_int_equal(s.log.level, HM_LOG_INFO);
     assert_int_equal(s.family, HM_FAMILY_ANY);
     assert_true(s.start_epmd);
     assert_false(s.hidden);
@@ -186,11 +186,43 @@ static void variables(void **state) {
                         "ERL_EPMD_ADDRESS");
 }
 
+static void levels_of_modules(void **state) {
+    struct settings s;
+    char why[WHY_BYTES];
+    assert_int_equal(settings_init(&s), 0);
+    assert_int_equal(set(&s, "log-level", "warn,peer=debug,hs=error", why), 0);
+    assert_int_equal(s.log.level, HM_LOG_WARN);
+    assert_int_equal(s.log.modules.count, 2);
+    assert_string_equal(s.log.modules.items[1], "hs=error");
+    assert_int_equal(set(&s, "log-level", "chat=warning", why), 0); /* again, from the same source */
+    assert_int_equal(s.log.level, HM_LOG_WARN);
+    assert_int_equal(s.log.modules.count, 3);
+    static const char *const bad[] = {"",         ",",     "info,", "=debug",          "peer=",    "peer=loud", "Peer=debug", "peer.up=debug",
+                                      "peer=default", "default", "peer debug", "info;peer=debug", "info,peer"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(set(&s, "log-level", bad[i], why), HM_EINVAL);
+        assert_int_equal(s.log.modules.count, 3);
+        assert_int_equal(s.log.level, HM_LOG_WARN);
+    }
+    settings_fini(&s);
+    /* A stronger source says it anew, but for the level that it does not name. */
+    assert_int_equal(settings_init(&s), 0);
+    const struct option *option = option_find("log-level", 9);
+    assert_int_equal(option_set(&s, option, "error,peer=debug", SOURCE_FILE, "file", why, sizeof why), 0);
+    assert_int_equal(option_set(&s, option, "hs=debug", SOURCE_ARGUMENT, "argument", why, sizeof why), 0);
+    assert_int_equal(option_set(&s, option, "debug", SOURCE_ENVIRONMENT, "environment", why, sizeof why), 0);
+    assert_int_equal(s.log.level, HM_LOG_ERROR);
+    assert_int_equal(s.log.modules.count, 1);
+    assert_string_equal(s.log.modules.items[0], "hs=debug");
+    settings_fini(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(defaults_are_those_of_the_library),
         cmocka_unit_test(values),
+        cmocka_unit_test(levels_of_modules),
         cmocka_unit_test(port_ranges),
         cmocka_unit_test(the_stronger_source_wins),
         cmocka_unit_test(what_excludes_each_other),
