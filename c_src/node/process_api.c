@@ -37,6 +37,10 @@ hm_pid hm_group_leader(const hm_process *self) {
     return self->leader;
 }
 
+const hm_node_name *hm_origin(const hm_process *self) {
+    return self->origin;
+}
+
 void hm_trap_exit(hm_process *self, bool trap) {
     self->trap_exit = trap;
 }

@@ -61,6 +61,10 @@ static bool is_allowed(const struct otp *otp, const char *node, const char *modu
     return allowed || !has_allow;
 }
 
+bool hm_rpc_is_allowed(const hm_node *node, const hm_node_name *caller, const char *module) {
+    return STAILQ_EMPTY(&otp_of(node)->rules) || is_allowed(otp_of(node), hm_node_name_text(caller), module);
+}
+
 bool access_allows(hm_process *self, hm_term module, hm_term function) {
     const struct hm_node *node = self->node;
     struct otp *otp = otp_of(node);

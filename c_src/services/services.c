@@ -13,7 +13,8 @@
     entry("phoenix", phoenix_start)               \
     entry("phoenix_tracker", tracker_start)       \
     entry("greeter", greeter_start)               \
-    entry("user_list", user_list_start)
+    entry("user_list", user_list_start)           \
+    entry("tracer", tracer_start)
 
 #define NAME(name, start) name,
 #define ROW(name, start) {name, start},

@@ -92,6 +92,7 @@ int tracker_start(hm_node *node, const struct service_config *config);
 int greeter_start(hm_node *node, const struct service_config *config);
 int user_list_start(hm_node *node, const struct service_config *config);
 int user_bell_start(hm_node *node); /* with user_list */
+int tracer_start(hm_node *node, const struct service_config *config);
 int bus_start(hm_node *node, const struct service_config *config);
 
 #endif

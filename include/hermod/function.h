@@ -100,6 +100,8 @@ HM_API void hm_finishf(hm_pending *pending, enum hm_outcome outcome, const char 
  */
 HM_API int hm_rpc_allow(hm_node *node, const char *rule);
 HM_API int hm_rpc_deny(hm_node *node, const char *rule);
+/* May this node call functions of this module? For servers that ask the same rules. Does not log. */
+HM_API bool hm_rpc_is_allowed(const hm_node *node, const hm_node_name *caller, const char *module);
 
 /* ---- tasks ------------------------------------------------------------------------------------------------- */
 

@@ -79,6 +79,9 @@ HM_API hm_node *hm_node_of(const hm_process *self);
 HM_API void *hm_data(const hm_process *self);
 HM_API void hm_set_data(hm_process *self, void *data); /* borrows; terminate frees it */
 HM_API hm_pid hm_group_leader(const hm_process *self);
+/* The node that sent the message which is being handled, or had it sent by a process that it started here; NULL: this node. What a pid inside the
+ * message says about that may be made up. */
+HM_API const hm_node_name *hm_origin(const hm_process *self);
 HM_API void hm_trap_exit(hm_process *self, bool trap);
 /* HM_ETAKEN, HM_ENAME, HM_ESTATE (it has a name already). */
 HM_API int hm_register(hm_process *self, const char *name);
