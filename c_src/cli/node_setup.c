@@ -41,6 +41,10 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     o->max_pg_groups = (uint32_t)settings->max_pg_groups;
     o->max_pg_members = (uint32_t)settings->max_pg_members;
     o->max_pg_monitors = (uint32_t)settings->max_pg_monitors;
+    o->max_traces = (uint32_t)settings->max_traces;
+    o->max_trace_events = (uint32_t)settings->max_trace_events;
+    o->max_trace_rate = (uint32_t)settings->max_trace_rate;
+    o->trace_memory = settings->trace_memory;
     o->no_eval = !settings->eval;
     o->eval_memory = settings->eval_memory;
     o->eval_total_memory = settings->eval_total_memory;

@@ -32,10 +32,11 @@ enum command_bit {
     IN_DISCOVER = 1 << 11,
     IN_PRESENCE = 1 << 12,
     IN_WATCH = 1 << 13,
+    IN_TRACE = 1 << 15,
     IN_STATUS = 1 << 16,
     IN_LOG = 1 << 20,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS | IN_LOG,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS | IN_LOG | IN_TRACE,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -120,6 +121,7 @@ struct settings {
     bool eval;
     uint64_t eval_memory, eval_total_memory, eval_depth, eval_steps;
     uint64_t max_pg_groups, max_pg_members, max_pg_monitors, max_discovered;
+    uint64_t max_traces, max_trace_events, max_trace_rate, trace_memory;
 
     struct text_list load, without;
     struct text_list allow_rpc, deny_rpc, task_supervisor;
@@ -139,6 +141,8 @@ struct settings {
     uint64_t count;
     struct text_list scope;
     uint64_t interval_ms;
+    uint64_t trace_limit, trace_rate;
+    bool trace_return, trace_record, trace_messages, trace_playback, trace_list, trace_stop, trace_forget;
 
     uint64_t timeout_ms;
     bool elixir, erlang, json, quiet, detach;

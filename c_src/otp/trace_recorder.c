@@ -46,7 +46,7 @@ void recorder_clear(struct tracing *tracing) {
         drop(tracing, item);
 }
 
-int hm_trace_playback(hm_node *node, uint64_t id, hm_build *build) {
+int hm_trace_playback(hm_node *node, uint64_t id, bool messages, hm_build *build) {
     const struct tracing *tracing = otp_of(node)->tracing;
     const struct trace_item *item;
     uint32_t count = 0;
@@ -54,7 +54,10 @@ int hm_trace_playback(hm_node *node, uint64_t id, hm_build *build) {
     if (tracing)
         TAILQ_FOREACH(item, &tracing->records, record)
             if (!id || item->event.trace == id) {
-                hm_trace_put_map(build, &item->event);
+                if (messages)
+                    hm_trace_put(build, &item->event, true);
+                else
+                    hm_trace_put_map(build, &item->event);
                 count++;
             }
     hm_put_list_end(build, list, count);

@@ -174,9 +174,19 @@ static enum hm_verdict start_trace(hm_process *self, const struct tracer_request
 }
 
 struct list {
+    const struct tracer *tracer;
     hm_build *build;
     uint32_t count;
 };
+
+/* Who asked this tracer for it; a C program's trace is its own. */
+static hm_pid owner_of(const struct tracer *tracer, const struct hm_trace_info *info) {
+    const struct session *session;
+    LIST_FOREACH(session, &tracer->sessions, link)
+        if (session->id == info->id)
+            return session->owner;
+    return info->owner;
+}
 
 static void put_info(void *arg, const struct hm_trace_info *info) {
     static const char *const BOOL[] = {"false", "true"};
@@ -184,7 +194,7 @@ static void put_info(void *arg, const struct hm_trace_info *info) {
     hm_put_format(list->build,
                   "#{id => ~u, target => ~s, owner => ~p, limit => ~u, rate => ~u, events => ~u, return => ~a, record => ~a, "
                   "scope => ~a, messages => ~a}",
-                  info->id, info->target, info->owner, (uint64_t)info->limit, (uint64_t)info->rate, (uint64_t)info->events,
+                  info->id, info->target, owner_of(list->tracer, info), (uint64_t)info->limit, (uint64_t)info->rate, (uint64_t)info->events,
                   BOOL[info->returns], BOOL[info->record], info->local ? "local" : "external", BOOL[info->messages]);
     list->count++;
 }
@@ -196,7 +206,8 @@ static enum hm_verdict reply_built(hm_process *self, const hm_from *from, const 
 }
 
 static enum hm_verdict list_traces(hm_process *self, const hm_from *from) {
-    struct list list = {((struct tracer *)hm_data(self))->build, 0};
+    const struct tracer *tracer = hm_data(self);
+    struct list list = {tracer, tracer->build, 0};
     hm_build_reset(list.build);
     size_t begin = hm_put_list_begin(list.build);
     hm_trace_each(hm_node_of(self), put_info, &list);
@@ -204,11 +215,11 @@ static enum hm_verdict list_traces(hm_process *self, const hm_from *from) {
     return reply_built(self, from, list.build);
 }
 
-static enum hm_verdict play_back(hm_process *self, uint64_t id, const hm_from *from) {
+static enum hm_verdict play_back(hm_process *self, const struct tracer_request *request, const hm_from *from) {
     hm_build *build = hm_build_new(); /* not tracer->build: it may become large */
     if (!build)
         return hm_reply(self, from, "{error, system_limit}");
-    hm_trace_playback(hm_node_of(self), id, build);
+    hm_trace_playback(hm_node_of(self), request->id, request->as_messages, build);
     enum hm_verdict verdict = reply_built(self, from, build);
     hm_build_free(build);
     return verdict;
@@ -249,7 +260,7 @@ static enum hm_verdict on_call(hm_process *self, hm_term term, const hm_from *fr
         stop_all(self);
         return hm_reply(self, from, "ok");
     case TRACER_PLAYBACK:
-        return play_back(self, request.id, from);
+        return play_back(self, &request, from);
     case TRACER_FORGET:
         hm_trace_forget(hm_node_of(self));
         return hm_reply(self, from, "ok");

@@ -137,7 +137,8 @@ int tracer_request_read(hm_term term, struct tracer_request *request, char *why,
         return read_trace(&reader, limit, &options) ? HM_OK : HM_EINVAL;
     if (hm_match(term, "{stop, ~u}", &request->id))
         request->what = TRACER_STOP;
-    else if (hm_match(term, "{playback, ~u}", &request->id) || hm_is_atom(term, "playback"))
+    else if ((request->as_messages = hm_match(term, "{playback, ~u, messages}", &request->id)) ||
+             hm_match(term, "{playback, ~u}", &request->id) || hm_is_atom(term, "playback"))
         request->what = TRACER_PLAYBACK;
     else if (hm_is_atom(term, "stop"))
         request->what = TRACER_STOP_ALL;

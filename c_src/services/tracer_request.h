@@ -10,7 +10,7 @@ enum tracer_what {
     TRACER_TRACE,    /* {trace, Target, Limit}, {trace, Target, Options}, {trace, Target, Limit, Options} */
     TRACER_STOP,     /* {stop, Id} */
     TRACER_STOP_ALL, /* stop */
-    TRACER_PLAYBACK, /* playback, {playback, Id} */
+    TRACER_PLAYBACK, /* playback, {playback, Id}, {playback, Id, messages} */
     TRACER_FORGET,   /* forget */
     TRACER_LIST,     /* list */
 };
@@ -25,7 +25,8 @@ enum tracer_output {
 
 struct tracer_request {
     enum tracer_what what;
-    uint64_t id; /* PLAYBACK: 0 for all */
+    uint64_t id;      /* PLAYBACK: 0 for all */
+    bool as_messages; /* PLAYBACK: dbg's, not maps */
     /* TRACE */
     hm_term target;
     uint32_t limit, rate; /* 0: not given. Larger numbers than fit are as large as they can be */

@@ -253,7 +253,7 @@ static void a_trace_ends_with_its_limit(void **state) {
     assert_null(fixture->node->trace);
     assert_non_null(strstr(fixture->log, "trace.end trace 1 of echo ends after 2 events: limit"));
     hm_build *build = hm_build_new();
-    assert_int_equal(hm_trace_playback(fixture->node, 0, build), HM_OK);
+    assert_int_equal(hm_trace_playback(fixture->node, 0, false, build), HM_OK);
     assert_int_equal(hm_list_length(hm_build_term(build)), 2);
     hm_build_free(build);
 }
@@ -297,11 +297,11 @@ static void a_trace_ends_with_its_owner_and_the_recording_stays(void **state) {
     from_outside(fixture, echo, "two");
     assert_int_equal(told.count, 1);
     hm_build *build = hm_build_new();
-    assert_int_equal(hm_trace_playback(fixture->node, 1, build), HM_OK);
+    assert_int_equal(hm_trace_playback(fixture->node, 1, false, build), HM_OK);
     assert_int_equal(hm_list_length(hm_build_term(build)), 1);
     hm_trace_forget(fixture->node);
     hm_build_reset(build);
-    assert_int_equal(hm_trace_playback(fixture->node, 1, build), HM_OK);
+    assert_int_equal(hm_trace_playback(fixture->node, 1, false, build), HM_OK);
     assert_int_equal(hm_list_length(hm_build_term(build)), 0);
     hm_build_free(build);
 }
@@ -327,10 +327,10 @@ static void a_full_recording_drops_what_ended_traces_left(void **state) {
     for (int i = 0; i < 20; i++)
         from_outside(fixture, echo, "new");
     assert_int_equal(told.why, HM_TRACE_RECORDING_FULL);
-    assert_int_equal(hm_trace_playback(fixture->node, first, build), HM_OK);
+    assert_int_equal(hm_trace_playback(fixture->node, first, false, build), HM_OK);
     assert_int_equal(hm_list_length(hm_build_term(build)), 0);
     hm_build_reset(build);
-    assert_int_equal(hm_trace_playback(fixture->node, second, build), HM_OK);
+    assert_int_equal(hm_trace_playback(fixture->node, second, false, build), HM_OK);
     assert_true(hm_list_length(hm_build_term(build)) > 3);
     hm_build_free(build);
 }
