@@ -1,6 +1,7 @@
 /* What a way of finding nodes finds, without dialling any of it. */
 #include <event2/event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/tool.h"
@@ -95,6 +96,8 @@ static void begin(struct tool *tool) {
         .cookie = discover->setup.options.cookie,
         .silent = true,
         .max_nodes = (uint32_t)tool->settings->max_discovered,
+        .kubernetes_host = getenv("KUBERNETES_SERVICE_HOST"),
+        .kubernetes_port = getenv("KUBERNETES_SERVICE_PORT"),
         .found = on_found,
         .lost = on_lost,
         .log = on_log,

@@ -225,6 +225,8 @@ static int open_one(struct finder *finder, const char *text, const struct settin
         .node = finder->node,
         .cookie = cookie,
         .max_nodes = (uint32_t)settings->max_discovered,
+        .kubernetes_host = getenv("KUBERNETES_SERVICE_HOST"),
+        .kubernetes_port = getenv("KUBERNETES_SERVICE_PORT"),
         .found = on_found,
         .lost = on_lost,
         .log = on_log,

@@ -1,17 +1,14 @@
 #include "discovery/crypto.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/opensslv.h>
 
-#define TEXT_OF(number) #number
-#define LIBRARY(version) "libcrypto.so." TEXT_OF(version)
+#include "discovery/lazy.h"
 
 /* name in the struct, function of the library */
 #define FUNCTIONS(entry)                        \
@@ -29,24 +26,17 @@
     entry(decrypt_update, EVP_DecryptUpdate)    \
     entry(decrypt_final, EVP_DecryptFinal_ex)
 
-#define FIELD(name, function) __typeof__(function) *name;
 static struct library {
-    FUNCTIONS(FIELD)
+    FUNCTIONS(LAZY_FIELD)
     bool loaded;
 } library;
 
-/* ISO C has no cast from an object's address to a function's. */
-static bool look_up(void *handle, const char *name, void *function) {
-    void *symbol = dlsym(handle, name);
-    memcpy(function, &symbol, sizeof symbol);
-    return symbol != NULL;
-}
+#define LIBRARY(version) LAZY_SONAME("libcrypto.so.", version)
 
 static void load(void) {
     void *handle = dlopen(LIBRARY(OPENSSL_SHLIB_VERSION), RTLD_NOW | RTLD_LOCAL);
     bool all = handle != NULL;
-#define LOOK_UP(name, function) all = all && look_up(handle, #function, &library.name);
-    FUNCTIONS(LOOK_UP)
+    FUNCTIONS(LAZY_LOOK_UP)
     library.loaded = all;
 }
 

@@ -22,6 +22,7 @@ const struct discovery_strategy *const discovery_strategies[] = {
     &discovery_gossip,
     &discovery_nodefinder,
     &discovery_dns,
+    &discovery_kubernetes,
     NULL,
 };
 
@@ -106,6 +107,10 @@ void discovery_foreign(struct discovery *discovery, const char *from, const char
                       text);
 }
 
+void discovery_failed(struct discovery *discovery) {
+    discovery->counters.failed++;
+}
+
 void discovery_trouble(struct discovery *discovery, const char *id, const char *text) {
     if (!text && *discovery->trouble)
         discovery_log(discovery, HM_LOG_INFO, id, "works again");
@@ -134,6 +139,18 @@ bool discovery_is_name(struct bytes name) {
         i += size;
     }
     return ats == 1 && at > 0 && at + 1 < name.size && characters <= 255;
+}
+
+int discovery_basename(const struct discovery *discovery, const char **basename, size_t *size, char *why, size_t capacity) {
+    const char *given = discovery_text(&discovery->spec, "basename");
+    if (!given && discovery->options.silent) {
+        snprintf(why, capacity, "%s: what stands before the @ of the nodes has to be said here: basename=NAME",
+                 discovery->spec.strategy->kind);
+        return HM_EINVAL;
+    }
+    *basename = given ? given : hm_node_name_of(discovery->options.node);
+    *size = strcspn(*basename, "@");
+    return HM_OK;
 }
 
 static struct known *add(struct discovery *discovery, struct bytes name) {

@@ -75,12 +75,14 @@ struct discovery_counters {
     uint64_t junk;    /* datagrams and answers that make no sense */
     uint64_t foreign; /* well formed, but of a cluster with another secret */
     uint64_t refused; /* names over max_nodes */
+    uint64_t failed;  /* questions without an answer of use */
 };
 
 struct discovery_options {
     hm_node *node;      /* borrowed until close: its loop, its name, its epmd */
     const char *cookie; /* borrowed until close */
     bool silent;        /* only listen: do not tell others of this node */
+    const char *kubernetes_host, *kubernetes_port; /* what Kubernetes says in the environment; NULL: nothing. Borrowed until close */
     uint32_t max_nodes; /* names that are found and not lost at the same time; 0: 1000 */
     /* Each name once, until it is lost. Not the own one. Lends the name. Must not close the discovery. */
     void (*found)(void *arg, const struct discovery *discovery, const char *node);

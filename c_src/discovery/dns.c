@@ -94,18 +94,17 @@ static int find_servers(struct dns *dns, const char *text, char *why, size_t cap
 static int open_dns(struct discovery *discovery, void *state, char *why, size_t capacity) {
     struct dns *dns = state;
     const struct discovery_spec *spec = discovery_spec_of(discovery);
-    const char *basename = discovery_text(spec, "basename");
     size_t place = 0;
     struct writer probe;
     dns->discovery = discovery;
     dns->name = discovery_value(spec, NULL, &place);
-    dns->basename = basename ? basename : hm_node_name_of(discovery_options_of(discovery)->node);
-    dns->basename_size = strcspn(dns->basename, "@");
     dns->srv = discovery_flag(spec, "srv");
     dns->interval_ms = (int64_t)discovery_number(spec, "interval");
     writer_init(&probe, 512);
     int error = dns_write_query(&probe, 0, dns->name, DNS_A);
     writer_fini(&probe);
+    if (!error)
+        error = discovery_basename(discovery, &dns->basename, &dns->basename_size, why, capacity);
     if (error == HM_ENAME)
         snprintf(why, capacity, "dns: \"%.256s\" is no domain name", dns->name);
     if (!error)

@@ -126,6 +126,21 @@ static int check_operands(const struct discovery_spec *spec, char *why, size_t c
     return HM_OK;
 }
 
+/* The end of a word, where the next begins; NULL: it was the last. A comma behind a backslash belongs to the word, without it. */
+static char *end_word(char *word) {
+    char *out = word;
+    for (char *in = word; *in; in++) {
+        if (*in == ',') {
+            *out = '\0';
+            return in + 1;
+        }
+        in += *in == '\\' && in[1] == ',';
+        *out++ = *in;
+    }
+    *out = '\0';
+    return NULL;
+}
+
 int discovery_parse(const char *text, struct discovery_spec *spec, char *why, size_t capacity) {
     *spec = (struct discovery_spec){.text = strdup(text)};
     if (!spec->text) {
@@ -140,11 +155,9 @@ int discovery_parse(const char *text, struct discovery_spec *spec, char *why, si
             spec->strategy = discovery_strategies[i];
     int error = spec->strategy ? HM_OK : complain_kind(spec->text, why, capacity);
     while (!error && word) {
-        char *comma = strchr(word, ',');
-        if (comma)
-            *comma = '\0';
+        char *next = end_word(word);
         error = read_word(spec, word, why, capacity);
-        word = comma ? comma + 1 : NULL;
+        word = next;
     }
     if (!error)
         error = check_operands(spec, why, capacity);

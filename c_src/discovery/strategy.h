@@ -37,10 +37,15 @@ void discovery_junk(struct discovery *discovery, const char *from, const char *t
 void discovery_foreign(struct discovery *discovery, const char *from, const char *text);
 void discovery_log(struct discovery *discovery, enum hm_log_level level, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* What stands before the @ of all nodes: the key "basename", else as in the own name; *size of it. HM_EINVAL with why: there is
+ * neither, as for the command that only shows what would be found. */
+int discovery_basename(const struct discovery *discovery, const char **basename, size_t *size, char *why, size_t capacity);
+/* Counts a question that had no answer of use. */
+void discovery_failed(struct discovery *discovery);
 /* Something that is tried again did not work, or works again (text NULL): said once until it changes. id as in the log. */
 void discovery_trouble(struct discovery *discovery, const char *id, const char *text);
 
 extern const struct discovery_strategy discovery_static, discovery_hosts, discovery_local_epmd, discovery_broadcast,
-    discovery_gossip, discovery_nodefinder, discovery_dns;
+    discovery_gossip, discovery_nodefinder, discovery_dns, discovery_kubernetes;
 
 #endif

@@ -18,6 +18,7 @@
 #include "discovery/broadcast_wire.h"
 #include "discovery/gossip_wire.h"
 #include "discovery/nodefinder_wire.h"
+#include "kube_server.h"
 
 enum { NAMES = 8 };
 
@@ -30,6 +31,7 @@ struct world {
     int fd;
     struct evconnlistener *listener;
     struct evdns_server_port *dns;
+    struct kube_server kube;
     char name[128];
     struct event *again;
     char spec[512], file[64];
@@ -256,6 +258,35 @@ static void open_dns(struct world *world) {
              ntohs(at.sin_port));
 }
 
+/* ---- an API server: the node own@10.1.0.97 for a ---- */
+
+static const char *kube_name(struct world *world, const char *alive) {
+    bool is_own = strcmp(alive, "own") == 0;
+    snprintf(world->name, sizeof world->name, "own@10.%d.0.%d", !is_own, is_own ? 1 : *alive);
+    return world->name;
+}
+
+static void answer_pods(struct kube_server *server, struct evhttp_request *request) {
+    struct world *world = server->arg;
+    char body[2048] = "{\"kind\": \"PodList\", \"items\": [";
+    assert_string_equal(evhttp_request_get_uri(request), "/api/v1/namespaces/shop/pods?labelSelector=app%3Down&limit=50");
+    for (size_t i = 0, used = strlen(body), count = 0; i < NAMES; i++)
+        if (world->here[i])
+            used += (size_t)snprintf(body + used, sizeof body - used, "%s{\"status\": {\"podIP\": \"%s\"}}", count++ ? "," : "",
+                                     strchr(kube_name(world, world->here[i]), '@') + 1);
+    strcat(body, "]}");
+    kube_answer(request, 200, body);
+}
+
+static void open_kubernetes(struct world *world) {
+    fixture_init_as(&world->fixture, "own@10.0.0.1", true, 0);
+    kube_server_init(&world->kube, world->fixture.base);
+    world->kube.answer = answer_pods;
+    world->kube.arg = world;
+    snprintf(world->spec, sizeof world->spec, "kubernetes:lookup=pods,selector=app=own,interval=0.1,server=127.0.0.1:%u,account=%s",
+             world->kube.port, world->kube.account);
+}
+
 /* ---- names for good ---- */
 
 static void open_static(struct world *world) {
@@ -271,6 +302,7 @@ static const struct subject subjects[] = {
     {"gossip", open_gossip, announce_gossip, junk_gossip, false, NULL},
     {"nodefinder", open_nodefinder, announce_nodefinder, junk_udp, false, NULL},
     {"dns", open_dns, NULL, NULL, false, dns_name},
+    {"kubernetes", open_kubernetes, NULL, NULL, false, kube_name},
 };
 
 /* ---- the world goes round ---- */
@@ -295,6 +327,8 @@ static void open_world(struct world *world, const struct subject *subject, uint3
 
 static void close_world(struct world *world) {
     event_free(world->again);
+    if (world->kube.http)
+        kube_server_fini(&world->kube);
     if (world->dns)
         evdns_close_server_port(world->dns);
     if (world->listener)

@@ -52,16 +52,21 @@ static inline void note_log(void *arg, enum hm_log_level level, const char *id, 
     note(fixture->log, sizeof fixture->log, ' ', text);
 }
 
-static inline void fixture_init(struct fixture *fixture, uint16_t epmd_port) {
+static inline void fixture_init_as(struct fixture *fixture, const char *name, bool long_names, uint16_t epmd_port) {
     struct hm_options options = HM_OPTIONS_INIT;
     char why[256] = "";
     *fixture = (struct fixture){.base = event_base_new()};
-    options.name = "own@localhost";
+    options.name = name;
+    options.long_names = long_names;
     options.cookie = "secret";
     options.no_listen = true;
     options.epmd_port = epmd_port;
     if (hm_node_new(fixture->base, &options, &fixture->node, why, sizeof why))
         fail_msg("%s", why);
+}
+
+static inline void fixture_init(struct fixture *fixture, uint16_t epmd_port) {
+    fixture_init_as(fixture, "own@localhost", false, epmd_port);
 }
 
 static inline void fixture_fini(struct fixture *fixture) {
