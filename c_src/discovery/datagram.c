@@ -131,16 +131,41 @@ int datagram_send(struct datagram *datagram, struct bytes data, char *why, size_
 
 /* ---- in ---- */
 
+static bool is_among(unsigned index, const struct place places[], size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (places[i].index == index)
+            return true;
+    return false;
+}
+
+/* The interface that it came in by; 0: the kernel did not say. */
+static unsigned read_interface(struct msghdr *message) {
+    struct in_pktinfo info = {0};
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header))
+        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO)
+            memcpy(&info, CMSG_DATA(header), sizeof info);
+    return (unsigned)info.ipi_ifindex;
+}
+
+/* Broadcasts reach the socket by every interface: those of networks that were not chosen are nobody's. */
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
     struct datagram *datagram = arg;
+    bool is_choosy = datagram->options.interfaces[0] != NULL;
     char data[DATAGRAM_BYTES], from[DATAGRAM_FROM_BYTES], address[INET_ADDRSTRLEN];
+    struct place places[DATAGRAM_INTERFACES];
+    size_t count = is_choosy ? find_places(datagram, places) : 0;
     (void)what;
     for (int i = 0; i < IN_ONE_TURN; i++) {
         struct sockaddr_in source = {0};
-        socklen_t length = sizeof source;
-        ssize_t size = recvfrom(fd, data, sizeof data, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&source, &length);
+        struct iovec part = {data, sizeof data};
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct msghdr message = {.msg_name = &source, .msg_namelen = sizeof source, .msg_iov = &part, .msg_iovlen = 1,
+                                 .msg_control = control, .msg_controllen = sizeof control};
+        ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
         if (size < 0)
             return; /* EAGAIN; anything else is about one datagram that is gone */
+        if (is_choosy && !is_among(read_interface(&message), places, count))
+            continue;
         inet_ntop(AF_INET, &source.sin_addr, address, sizeof address);
         snprintf(from, sizeof from, "%s:%u", address, ntohs(source.sin_port));
         /* One that is larger than any of these protocols is read as far as it goes, and refused by its reader. */
@@ -161,7 +186,7 @@ static int open_socket(const struct datagram_options *options, struct in_addr ad
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) ||
-        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one) ||
+        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one) || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one) ||
         setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl) ||
         setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &one, sizeof one) || bind(fd, (struct sockaddr *)&at, sizeof at)) {
         int error = errno;

@@ -192,14 +192,14 @@ static bool read_account(struct kubernetes *kubernetes) {
     const char *given = discovery_text(discovery_spec_of(kubernetes->discovery), "namespace");
     int error = read_account_file(kubernetes, "token", kubernetes->token, sizeof kubernetes->token);
     const char *file = "token";
+    if (!error && !is_plain(kubernetes->token))
+        error = EINVAL;
     if (!error && given) {
         snprintf(kubernetes->namespace, sizeof kubernetes->namespace, "%s", given);
     } else if (!error) {
         file = "namespace";
         error = read_account_file(kubernetes, file, kubernetes->namespace, sizeof kubernetes->namespace);
     }
-    if (!error && !is_plain(kubernetes->token))
-        error = EINVAL;
     if (error)
         fail(kubernetes, "cannot read %.200s/%s: %s", kubernetes->account, file,
              error == EINVAL ? "it is empty, or no such text" : strerror(error));

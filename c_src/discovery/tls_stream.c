@@ -62,11 +62,6 @@ bool tls_stream_load(char *why, size_t capacity) {
     return library.loaded;
 }
 
-static const char *text_of(unsigned long error) {
-    const char *text = error ? library.error_text(error) : NULL;
-    return text ? text : "unknown reason";
-}
-
 static bool is_address(const char *host) {
     unsigned char address[sizeof(struct in6_addr)];
     return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
@@ -135,14 +130,22 @@ struct bufferevent *tls_stream_take(struct tls_stream *stream) {
     return stream->taken;
 }
 
+/* Among OpenSSL's errors libevent keeps what SSL_get_error said: numbers of no library, which tell nothing. */
 bool tls_stream_problem(struct tls_stream *stream, char *text, size_t capacity) {
     long verified = library.verified(stream->ssl);
-    unsigned long error = library.bufferevent_error(stream->stream ? stream->stream : stream->taken);
-    if (verified != X509_V_OK)
+    struct bufferevent *bufferevent = stream->stream ? stream->stream : stream->taken;
+    unsigned long error = 0;
+    if (verified != X509_V_OK) {
         snprintf(text, capacity, "its certificate is not accepted: %s", library.verify_text(verified));
-    else if (error)
-        snprintf(text, capacity, "TLS failed: %s", text_of(error));
-    return verified != X509_V_OK || error;
+        return true;
+    }
+    do
+        error = library.bufferevent_error(bufferevent);
+    while (error && ERR_GET_LIB(error) == 0);
+    const char *reason = error ? library.error_text(error) : NULL;
+    if (reason)
+        snprintf(text, capacity, "TLS failed: %s", reason);
+    return reason != NULL;
 }
 
 void tls_stream_close(struct tls_stream *stream) {

@@ -4,12 +4,13 @@
 -include("conformance.hrl").
 -compile([export_all, nowarn_export_all]).
 
-all() -> [{group, links}] ++ [{group, hermod_only} || target:kind() =:= hermod].
+all() -> [{group, links}, {group, article}] ++ [{group, hermod_only} || target:kind() =:= hermod].
 
 groups() ->
-    [{links, [], [broadcast, gossip, gossip_secret, nodefinder] ++ [secrets_differ || target:kind() =:= hermod]},
-     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_srv, tool, tool_lists, tool_fails, mistakes, config_file,
-                        short_and_long, junk, flood]}].
+    [{links, [], [broadcast, gossip, gossip_secret, nodefinder] ++ [Case || Case <- [secrets_differ, two_networks], target:kind() =:= hermod]},
+     {article, [], [hello_world]},
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_srv, kubernetes, kubernetes_names, kubernetes_troubles, tool, tool_lists, tool_fails, mistakes, config_file,
+                        short_and_long, junk, elsewhere, flood]}].
 
 init_per_group(links, C) ->
     Net = target:unique("hm"),
@@ -123,6 +124,92 @@ secrets_differ(C) ->
     target:wait(fun() -> nodes_of(Net, 1, A) =:= [B] end),
     await_port(Port, "discovery.foreign"),
     ?assertEqual([], nodes_of(Net, 3, X)).
+
+%% One in the middle, on two networks: it finds and is found on both, though its default route is one of them; unless told to keep to one.
+two_networks(C) ->
+    Net = ?config(net, C),
+    [Hub, Middle, Far] = [ns(Net, I) || I <- [0, 2, 3]],
+    ok = sh([["ip -n ", Hub, " link add other type bridge mcast_snooping 0"], ["ip -n ", Hub, " link set other up"],
+             ["ip -n ", Far, " link set eth0 down"]] ++
+            lists:append([[["ip -n ", Hub, " link add far", I, " type veth peer name eth1 netns ", Ns],
+                           ["ip -n ", Hub, " link set far", I, " master other up"],
+                           ["ip -n ", Ns, " address add 10.99.8.", I, "/24 brd + dev eth1"], ["ip -n ", Ns, " link set eth1 up"]]
+                          || {Ns, I} <- [{Middle, "2"}, {Far, "3"}]]) ++
+            [["ip -n ", Far, " route add default dev eth1"]]),
+    try
+        [both_are_found(Net, Kind) || Kind <- ["gossip", "broadcast", "nodefinder"]]
+    after
+        sh([["ip -n ", Far, " link del eth1"], ["ip -n ", Middle, " link del eth1"], ["ip -n ", Hub, " link del other"],
+            ["ip -n ", Far, " link set eth0 up"], ["ip -n ", Far, " route add default dev eth0"]])
+    end.
+
+both_are_found(Net, Kind) ->
+    ct:log("~s", [Kind]),
+    [Near, Middle, Far] = ["b@10.99.7.1", "t@10.99.7.2", "b@10.99.8.3"],
+    start_inside(Net, 1, {beam, Near}, Kind, []),
+    start_inside(Net, 3, {beam, Far}, Kind, []),
+    start_inside(Net, 2, {hermod, Middle}, Kind, []),
+    target:wait(fun() -> nodes_of(Net, 2, Middle) =:= [Near, Far] end),
+    end_processes(Net, 2),
+    %% Broadcast speaks most often: what is heard of the far one has been sent by the near one, too.
+    Kind =:= "broadcast" andalso begin
+        Port = run_inside(Net, 2, target:hermod(), ["start", "--name", Middle, "--cookie", target:cookie(), "--connect-all", "false",
+                                                    "--discover", Kind ++ ":if=eth1,interval=0.2"]),
+        await_port(Port, "discovery.found +node=" ++ Far),
+        target:wait(fun() -> nodes_of(Net, 2, Middle) =:= [Far] end),
+        receive after 2500 -> ok end, % longer than the interval of the near one
+        ?assertEqual([Far], nodes_of(Net, 2, Middle))
+    end,
+    [end_processes(Net, I) || I <- [1, 2, 3]].
+
+%% ---- the article "Overengineered #001: Hello World": alice, bob and a third in networks of their own, with nothing but its two servers
+
+-define(GREETER, 'Elixir.Conformance.Greeter').
+
+hello_world(_) ->
+    case netns:start(3) of
+        {skip, Why} -> {skip, Why};
+        {ok, Net} ->
+            try
+                netns:default_routes(Net),
+                all_greet(Net)
+            after
+                netns:stop(Net)
+            end
+    end.
+
+all_greet(Net) ->
+    [Alice, Bob, Third] = All = [hello(Net, I) || I <- [1, 2, 3]],
+    [greeted(T, From, 1) || T <- All, From <- All, T =/= From],
+    %% Who is killed and comes back greets and is greeted, by the two that stayed once more.
+    target:kill(Third),
+    ThirdAgain = hello(Net, 3),
+    [begin greeted(T, Third, 2), greeted(ThirdAgain, T, 1) end || T <- [Alice, Bob]],
+    target:kill(Alice),
+    AliceAgain = hello(Net, 1),
+    [begin greeted(T, Alice, N), greeted(AliceAgain, T, 1) end || {T, N} <- [{Bob, 2}, {ThirdAgain, 2}]],
+    ?assertEqual(1, greetings(Bob, Bob) + 1),
+    [target:stop(T) || T <- [AliceAgain, Bob, ThirdAgain]].
+
+hello(Net, 3) ->
+    case target:kind() of
+        beam -> hello(Net, 3, "charlie");
+        hermod -> target:start(hermod, (netns:place(Net, 3))#{name => "hermod", subject => false, args => ["--discover", "broadcast"]})
+    end;
+hello(Net, I) -> hello(Net, I, lists:nth(I, ["alice", "bob"])).
+
+hello(Net, I, Name) ->
+    P = target:start(beam, (netns:place(Net, I))#{name => Name, subject => false}),
+    {ok, _} = ?ON(P, ?GREETER:start()),
+    ?ON(P, announcer:start(broadcast)),
+    P.
+
+greeted(T, From, Times) -> target:wait(fun() -> greetings(T, From) >= Times orelse {T, From, Times} end).
+
+greetings(#{kind := beam} = T, #{node := From}) -> length([N || N <- ?ON(T, ?GREETER:heard()), N =:= From]);
+greetings(T, #{node := From}) ->
+    Line = "greeter.hello +Hello world from :\"" ++ lists:append(string:replace(atom_to_list(From), ".", "\\.", all)) ++ "\"$",
+    length([L || L <- target:lines(T), re:run(L, Line) =/= nomatch]).
 
 await_port(Port, Regex) ->
     receive
@@ -253,6 +340,109 @@ dns_srv(_) ->
     Dns ! stop,
     [target:stop(X) || X <- [T, P]].
 
+%% ---- Kubernetes: an API server of its own (kube_api.erl)
+
+kube(Pods) -> kube_api:start(filename:join(target:log_dir(), target:unique("account")), Pods).
+
+kube_spec(#{port := Port, folder := Folder}, Options) ->
+    lists:flatten(["kubernetes:selector=app=myapp,server=127.0.0.1:", integer_to_list(Port), ",account=", Folder, [[",", O] || O <- Options]]).
+
+myapp(Ip) -> #{ip => Ip, labels => #{"app" => "myapp"}}.
+
+%% A pod that is ready and a node in it; found by its endpoint, disconnected when that is not ready any more.
+kubernetes(_) ->
+    Name = target:unique("app"),
+    P = target:start_peer(#{name => Name, long => true, host => "127.0.0.1"}),
+    Kube = kube([]),
+    T = target:start(#{long => true, host => "127.0.0.2", env => [{"KUBERNETES_SERVICE_HOST", "127.0.0.1"},
+                                                                  {"KUBERNETES_SERVICE_PORT", integer_to_list(maps:get(port, Kube))}],
+                       args => ["--discover", "kubernetes:selector=app=myapp,interval=0.1,basename=" ++ Name ++ ",account=" ++ maps:get(folder, Kube)]}),
+    kube_api:pods(Kube, [myapp("127.0.0.1"), myapp("127.0.0.9"), #{ip => "127.0.0.8", labels => #{"app" => "other"}}]),
+    connected(P, T),
+    ?assertEqual([], [L || L <- target:lines(T), string:find(L, "127.0.0.8") =/= nomatch]),
+    %% Tokens change, and others are refused.
+    kube_api:token(Kube, "another"),
+    ok = file:write_file(filename:join(maps:get(folder, Kube), "token"), "old"),
+    target:await_line(T, "discovery.kubernetes .*401.*Unauthorized"),
+    ?ON(P, ?assert(lists:member(maps:get(node, T), nodes()))),
+    kube_api:token(Kube, "third"),
+    target:await_line(T, "discovery.kubernetes .*works again"),
+    kube_api:pods(Kube, [(myapp("127.0.0.1"))#{ready => false}]),
+    target:await_line(T, "discovery.lost .*" ++ Name ++ "@127.0.0.1"),
+    target:wait(fun() -> ?ON(P, not lists:member(maps:get(node, T), nodes())) end),
+    kube_api:pods(Kube, [myapp("127.0.0.1")]),
+    connected(P, T),
+    kube_api:stop(Kube),
+    [target:stop(X) || X <- [T, P]].
+
+%% What the names are made of, and more objects than one page has.
+kubernetes_names(_) ->
+    Kube = kube([(myapp("10.1.0.4"))#{hostname => "app-0"}, (myapp("10.1.0.5"))#{hostname => "app-1", ready => false},
+                 (myapp("10.1.0.6"))#{phase => "Succeeded", ready => false}]),
+    Shown = fun(Count, Options) ->
+        {0, Out, ""} = hermod(["discover", "--timeout", "20000", "--quiet", "--count", integer_to_list(Count),
+                               kube_spec(Kube, ["basename=app" | Options])]),
+        lists:sort(string:lexemes(Out, "\n"))
+    end,
+    ?assertEqual(["app@10.1.0.4"], Shown(1, [])),
+    ?assertEqual(["app@10.1.0.4"], Shown(1, ["lookup=endpointslices"])),
+    ?assertEqual(["app@10.1.0.4", "app@10.1.0.5"], Shown(2, ["lookup=pods"])),
+    ?assertEqual(["app@10.1.0.4", "app@10.1.0.5", "app@10.1.0.6"], Shown(3, ["not-ready"])),
+    ?assertEqual(["app@10-1-0-4.shop.pod.cluster.local"], Shown(1, ["mode=dns"])),
+    ?assertEqual(["app@app-0.web.shop.svc.k8s.example"], Shown(1, ["mode=hostname", "service=web", "domain=k8s.example"])),
+    kube_api:pods(Kube, [myapp(lists:flatten(io_lib:format("10.2.~b.~b", [I div 250, I rem 250]))) || I <- lists:seq(1, 330)]),
+    ?assertEqual(330, length(Shown(330, ["lookup=pods"]))),
+    ?assertEqual(330, length(Shown(330, ["cached"]))),
+    kube_api:stop(Kube).
+
+%% Nothing that it answers takes a node away, or keeps the node here from its work; each is said.
+kubernetes_troubles(_) ->
+    Name = target:unique("app"),
+    P = target:start_peer(#{name => Name, long => true, host => "127.0.0.1"}),
+    Kube = kube([myapp("127.0.0.1")]),
+    T = target:start(#{long => true, host => "127.0.0.2",
+                       args => ["--discover", kube_spec(Kube, ["lookup=pods,interval=0.1,patience=1,max-bytes=100000,basename=" ++ Name])]}),
+    connected(P, T),
+    Many = [myapp(lists:flatten(io_lib:format("127.8.0.~b", [I]))) || I <- lists:seq(1, 60)],
+    Troubles = [{{status, S, "no"}, "answers " ++ integer_to_list(S)} || S <- [302, 400, 401, 403, 404, 410, 429, 500, 503]] ++
+        [{cut, "before the answer was whole"}, {silent, "in time"}, {{endless, binary:copy(<<" ">>, 1000)}, "larger than max-bytes"},
+         {{endless, "[]"}, "larger than max-bytes|in time"}, {{raw, "SSH-2.0-OpenSSH_9.2\r\n"}, "no answer from"},
+         {{raw, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"}, "no answer from"},
+         {{raw, ["HTTP/1.1 200 OK\r\n", [["X: ", binary:copy(<<"y">>, 1000), "\r\n"] || _ <- lists:seq(1, 200)], "\r\n"]}, "no answer from"},
+         {{raw, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}}"}, "makes no sense"}],
+    [begin
+         ct:log("~p", [How]),
+         Before = length(target:lines(T)),
+         kube_api:behave(Kube, How),
+         said_after(T, Before, "discovery.kubernetes .*(" ++ Says ++ ")"),
+         {Ms, pong} = target:ms(fun() -> ?ON(P, net_adm:ping(maps:get(node, T))) end),
+         ?assert(Ms < 1000, Ms),
+         Between = length(target:lines(T)),
+         kube_api:behave(Kube, well),
+         said_after(T, Between, "discovery.kubernetes .*works again")
+     end || {How, Says} <- Troubles],
+    Before = length(target:lines(T)),
+    kube_api:certify(Kube, foreign),
+    said_after(T, Before, "its certificate is not accepted"),
+    kube_api:certify(Kube, trusted),
+    said_after(T, Before, "works again"),
+    %% The second page of a list is refused for ever: nobody is lost, though the first one lacks the node.
+    kube_api:pods(Kube, Many ++ [myapp("127.0.0.1")]),
+    kube_api:behave(Kube, old),
+    said_after(T, Before, "answers 410.*too old"),
+    kube_api:behave(Kube, well),
+    target:await_line(T, "discovery.found .*127.8.0.60"),
+    ?assertEqual([], [L || L <- target:lines(T), string:find(L, "discovery.lost") =/= nomatch]),
+    ?ON(P, ?assert(lists:member(maps:get(node, T), nodes()))),
+    kube_api:stop(Kube),
+    [target:stop(X) || X <- [T, P]].
+
+said_after(T, Before, Regex) ->
+    target:wait(fun() ->
+        New = lists:nthtail(Before, target:lines(T)),
+        lists:any(fun(L) -> re:run(L, Regex) =/= nomatch end, New) orelse {Regex, New}
+    end, 60000).
+
 tool(_) ->
     P = target:start_peer(),
     {0, Out, ""} = hermod(["discover", "--timeout", "1000", "local-epmd"]),
@@ -266,7 +456,7 @@ tool(_) ->
 %% Every kind with its options, without a question to anybody.
 tool_lists(_) ->
     {0, Out, ""} = hermod(["discover"]),
-    [says(Out, "(?m)^" ++ Kind ++ "(:.*)?$") || Kind <- ["static", "hosts", "local-epmd", "broadcast", "gossip", "nodefinder", "dns"]],
+    [says(Out, "(?m)^" ++ Kind ++ "(:.*)?$") || Kind <- ["static", "hosts", "local-epmd", "broadcast", "gossip", "nodefinder", "dns", "kubernetes"]],
     says(Out, "port=N .*\\[45892\\]").
 
 tool_fails(_) ->
@@ -285,7 +475,7 @@ mistakes(_) ->
      end || {Text, Regex} <- [{"gosip", "there are: .*gossip"}, {"gossip:secrte=x", "it takes: .*secret"},
                               {"broadcast:port=0", "from 1 to 65535"}, {"static:@host", "NAME@HOST"},
                               {"hosts:/not/there", "cannot read /not/there"}, {"gossip:group=10.0.0.1", "no multicast group"},
-                              {"broadcast:if=no_such0", "no interface"}, {"static:mandatory=a@b", "needs a timeout"}]].
+                              {"broadcast:if=no_such0", "no interface"}, {"kubernetes", "it needs the labels"}, {"static:mandatory=a@b", "needs a timeout"}]].
 
 config_file(_) ->
     P = target:start_peer(),
@@ -322,6 +512,32 @@ rss(#{ospid := Pid}) ->
     {ok, Text} = file:read_file("/proc/" ++ integer_to_list(Pid) ++ "/status"),
     {match, [Kb]} = re:run(Text, "VmRSS:\\s+(\\d+) kB", [{capture, all_but_first, list}]),
     list_to_integer(Kb).
+
+%% A name behind which, says epmd, another node is: the handshake tells, nothing is connected, and that node stays what it is.
+elsewhere(_) ->
+    Port = target:free_port(),
+    P = target:start_peer(),
+    T = target:start(discover(loopback(Port))),
+    Ghost = target:unique("ghost"),
+    Held = register_with_epmd(Ghost, target:listen_port(P)),
+    {ok, S} = gen_udp:open(0),
+    Say = fun(Name) -> ok = gen_udp:send(S, {127, 0, 0, 1}, Port, ["node::", term_to_binary(list_to_atom(Name))]) end,
+    Say(Ghost ++ "@" ++ target:host()),
+    target:await_line(T, "hs.name .*" ++ Ghost),
+    ?assertEqual([], ?ON(P, nodes())),
+    Say(name(P)),
+    connected(P, T),
+    ?ON(P, ?assertEqual([maps:get(node, T)], nodes())),
+    gen_tcp:close(Held),
+    [target:stop(X) || X <- [T, P]].
+
+%% As a node does it; the name is known as long as this connection is.
+register_with_epmd(Name, Port) ->
+    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, target:epmd_port(), [binary, {active, false}]),
+    Request = <<120, Port:16, 77, 0, 6:16, 5:16, (length(Name)):16, (list_to_binary(Name))/binary, 0:16>>,
+    ok = gen_tcp:send(Socket, [<<(byte_size(Request)):16>>, Request]),
+    {ok, <<_, 0, _/binary>>} = gen_tcp:recv(Socket, 0, ?PATIENCE),
+    Socket.
 
 %% Names of nodes that do not exist, on this host, where dialling them is cheap for whoever forges.
 flood(_) ->

@@ -3,9 +3,10 @@
 %%
 %%   start(N) -> {ok, Net} | {skip, Why}      hosts 1 to N; stop(Net)
 %%   place(Net, I)                            options for target:start/2: that host's namespace, address and epmd
+%%   default_routes(Net)                      each has one, over its link: without, nothing can be sent to 255.255.255.255
 %%   drop(Net, Pairs), pass(Net, Pairs)       packets from host I to host J are lost, without a word; and no longer
 -module(netns).
--export([start/1, stop/1, place/2, drop/2, pass/2]).
+-export([start/1, stop/1, place/2, drop/2, pass/2, default_routes/1]).
 
 -define(PATIENCE, 30000).
 
@@ -41,6 +42,8 @@ address(I) -> "10.0.0." ++ integer_to_list(I).
 place(#{hosts := Hosts, epmd_port := Port}, I) ->
     #{I := #{pid := Pid}} = Hosts,
     #{netns => Pid, host => address(I), long => true, epmd_port => Port}.
+
+default_routes(#{hosts := Hosts}) -> [in(H, "ip route add default dev eth0") || H <- maps:values(Hosts)], ok.
 
 drop(Net, Pairs) -> route(Net, "add", Pairs).
 pass(Net, Pairs) -> route(Net, "del", Pairs).

@@ -219,6 +219,7 @@ init(Kind, Opts, Caller, Ref) ->
 %% A port, or the path of a socket where the loopback is another one.
 listen_for_agent(#{netns := _, name := Name}) ->
     Path = filename:join(log_dir(), Name ++ ".sock"),
+    _ = file:delete(Path), % of one of this name that was killed
     {ok, L} = gen_tcp:listen(0, [binary, {packet, 4}, {active, true}, {ifaddr, {local, Path}}]),
     {L, Path};
 listen_for_agent(_) ->

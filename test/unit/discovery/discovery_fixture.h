@@ -21,6 +21,7 @@ struct fixture {
     struct event_base *base;
     hm_node *node;
     struct discovery *discovery;
+    const char *kubernetes_host, *kubernetes_port;
     char news[4096], log[4096];
     unsigned found, lost, logged;
 };
@@ -83,6 +84,8 @@ static inline int fixture_open(struct fixture *fixture, const char *text, uint32
         .cookie = "secret",
         .silent = silent,
         .max_nodes = max_nodes,
+        .kubernetes_host = fixture->kubernetes_host,
+        .kubernetes_port = fixture->kubernetes_port,
         .found = note_found,
         .lost = note_lost,
         .log = note_log,

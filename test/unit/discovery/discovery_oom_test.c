@@ -2,11 +2,7 @@
  * Every allocation of every strategy fails in turn, while it is opened and while nodes are found: an error that says so, or a node
  * that is left out; no crash, no leak, and the next one is found.
  */
-#include "discovery_fixture.h"
-
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "kube_server.h"
 
 #include "discovery/broadcast_wire.h"
 #include "support/alloc.h"
@@ -21,6 +17,8 @@ static const char *const specs[] = {
     "gossip:port=47992,if=lo,group=127.255.255.255,broadcast-only,secret=s3cret",
     "nodefinder:port=47993,if=lo",
     "dns:app.example.org,server=127.0.0.1:9",
+    "kubernetes:selector=app=own,server=127.0.0.1:9,account=%s",
+    "kubernetes:selector=app=own,server=localhost:9,account=%s",
 };
 
 static void turn(struct fixture *fixture) {
@@ -29,7 +27,10 @@ static void turn(struct fixture *fixture) {
 }
 
 static void each_strategy(void **state) {
+    struct event_base *base = event_base_new();
+    struct kube_server server;
     (void)state;
+    kube_server_init(&server, base); /* for its folder */
     FILE *file = fopen(hosts_file, "w");
     fputs("'localhost'.\n'127.0.0.1'.\n", file);
     fclose(file);
@@ -37,10 +38,11 @@ static void each_strategy(void **state) {
         long n = 0;
         for (;; n++) {
             struct fixture fixture;
-            char why[256] = "";
+            char why[256] = "", spec[256];
+            snprintf(spec, sizeof spec, specs[i], server.account);
             fixture_init(&fixture, 9);
             alloc_fail_at(n);
-            int error = fixture_open(&fixture, specs[i], 0, false, why, sizeof why);
+            int error = fixture_open(&fixture, spec, 0, false, why, sizeof why);
             if (!error)
                 turn(&fixture);
             bool failed = alloc_failed();
@@ -55,6 +57,8 @@ static void each_strategy(void **state) {
             fail_msg("%s: only %ld allocations were seen", specs[i], n);
     }
     unlink(hosts_file);
+    kube_server_fini(&server);
+    event_base_free(base);
 }
 
 static void send_name(uint16_t port, const char *name) {

@@ -57,6 +57,17 @@ static void the_last_of_several_counts(void **state) {
     discovery_spec_free(&spec);
 }
 
+static void commas_of_a_value(void **state) {
+    struct discovery_spec spec;
+    size_t place = 0;
+    (void)state;
+    read_it("kubernetes:selector=tier in (a\\,b),selector=app=own,account=/a\\b", &spec);
+    assert_string_equal(discovery_value(&spec, "selector", &place), "tier in (a,b)");
+    assert_string_equal(discovery_value(&spec, "selector", &place), "app=own");
+    assert_string_equal(discovery_text(&spec, "account"), "/a\\b");
+    discovery_spec_free(&spec);
+}
+
 static void mistakes(void **state) {
     (void)state;
     expect_refused("", "there is no way to find nodes called \"\"");
@@ -90,7 +101,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operands_and_keys),         cmocka_unit_test(defaults),
         cmocka_unit_test(the_last_of_several_counts), cmocka_unit_test(mistakes),
-        cmocka_unit_test(too_many),
+        cmocka_unit_test(too_many),                  cmocka_unit_test(commas_of_a_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
