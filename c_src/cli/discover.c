@@ -167,6 +167,7 @@ static const struct example examples[] = {
     {"hermod discover", "Lists the kinds, and what each of them takes."},
     {"hermod discover broadcast", "Prints `found a@vm' for each node that announces itself, `lost a@vm' when it fell silent."},
     {"hermod discover --timeout 3000 --quiet local-epmd", "The nodes of this machine, once."},
+    {"hermod discover kubernetes:selector=app=myapp,basename=myapp", "In a pod: the nodes of an application, as the API server knows them."},
     {"hermod discover --json --count 1 gossip:secret=s3cret", "Waits for a node of a libcluster that uses this secret."},
     {NULL, NULL},
 };

@@ -182,7 +182,7 @@ static void look(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- metrics ---- */
 
-enum { METRIC_FOUND, METRIC_JUNK, METRIC_FOREIGN, METRIC_REFUSED, METRICS };
+enum { METRIC_FOUND, METRIC_JUNK, METRIC_FOREIGN, METRIC_REFUSED, METRIC_FAILED, METRICS };
 
 #define METRIC(name, kind, help) {"hermod_discovery_" name, kind, help, {"strategy", "number"}}
 
@@ -191,13 +191,15 @@ static const struct hm_metric metrics[METRICS] = {
     [METRIC_JUNK] = METRIC("junk_total", HM_COUNTER, "Datagrams and answers that made no sense"),
     [METRIC_FOREIGN] = METRIC("foreign_total", HM_COUNTER, "Datagrams of a cluster with another secret"),
     [METRIC_REFUSED] = METRIC("refused_total", HM_COUNTER, "Names over --max-discovered"),
+    [METRIC_FAILED] = METRIC("failed_total", HM_COUNTER, "Questions, as to epmd, DNS or Kubernetes, without an answer of use"),
 };
 
 static void collect(void *arg, size_t metric, hm_metrics_out *out) {
     const struct finder *finder = arg;
     for (size_t i = 0; i < finder->count; i++) {
         const struct discovery_counters *counters = discovery_counters(finder->open[i]);
-        const uint64_t values[METRICS] = {discovery_count(finder->open[i]), counters->junk, counters->foreign, counters->refused};
+        const uint64_t values[METRICS] = {discovery_count(finder->open[i]), counters->junk, counters->foreign, counters->refused,
+                                          counters->failed};
         char number[24];
         snprintf(number, sizeof number, "%zu", i + 1);
         struct hm_text labels[] = {hm_text_of(discovery_spec_of(finder->open[i])->strategy->kind), hm_text_of(number)};

@@ -47,8 +47,8 @@ const struct option option_table[] = {
     {"connect", "NODE", KIND_LIST, GROUP_NAME, IN_START, FIELD(connect),
      .help = "Connect to this node, and again whenever the connection is lost. May be repeated."},
     {"discover", "KIND[:OPTIONS]", KIND_LIST, GROUP_NAME, IN_START, FIELD(discover),
-     .help = "Find other nodes and connect to them: static:NODE,... hosts:FILE local-epmd broadcast gossip nodefinder dns:NAME; `hermod "
-             "discover' lists their options, and shows what they find. May be repeated."},
+     .help = "Find other nodes and connect to them: static:NODE,... hosts:FILE local-epmd broadcast gossip nodefinder dns:NAME "
+             "kubernetes:selector=LABELS; `hermod discover' lists their options, and shows what they find. May be repeated."},
     {"config", "FILE", KIND_FILE, GROUP_NAME, IN_START, FIELD(config),
      .help = "Read options from FILE: lines such as `net-ticktime = 8`, comments begin with #. The command "
              "line and the environment go before the file."},

@@ -42,6 +42,8 @@ static void end_round(struct dns *dns) {
     struct timeval pause = timeval_of_ms(dns->interval_ms);
     if (dns->worst == DNS_ANSWERED)
         discovery_round_end(dns->discovery);
+    else
+        discovery_failed(dns->discovery);
     discovery_trouble(dns->discovery, "discovery.dns",
                       dns->worst == DNS_ANSWERED    ? NULL
                       : dns->worst == DNS_TRUNCATED ? "the answer is too large for a datagram: some nodes may be missing"

@@ -41,6 +41,7 @@ static void end_round(struct epmd_poll *poll) {
 
 static void note_failure(struct epmd_poll *poll, const char *host, int error) {
     discovery_keep_host(poll->discovery, host);
+    discovery_failed(poll->discovery);
     if (poll->failed++ == 0)
         snprintf(poll->trouble, sizeof poll->trouble, "epmd on %.100s: %s", host,
                  error == HM_EEPMD           ? "none answers"
