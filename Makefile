@@ -76,7 +76,7 @@ EI_LIB = $(EI_DIR)/lib/libei.a
 EVENT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libmd)
 EVENT_LIBS = $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core libmd libtommath)
 EDIT_CFLAGS = $(shell $(PKG_CONFIG) --cflags libedit)
-# DNS (discovery): the program's, not the library's. What is loaded when it is needed (discovery/lazy.h) is not linked.
+# DNS (discovery): the program's, not the library's. What is loaded when it is needed (base/lazy.h) is not linked.
 CRYPTO_LIBS = -lresolv -ldl
 # The other end of TLS, in its tests.
 TLS_LIBS = $(shell $(PKG_CONFIG) --libs libevent_openssl libssl libcrypto)

@@ -8,7 +8,7 @@
 #include <openssl/hmac.h>
 #include <openssl/opensslv.h>
 
-#include "discovery/lazy.h"
+#include "base/lazy.h"
 
 /* name in the struct, function of the library */
 #define FUNCTIONS(entry)                        \

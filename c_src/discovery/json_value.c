@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "discovery/lazy.h"
+#include "base/lazy.h"
 
 #define FUNCTIONS(entry)                    \
     entry(load, json_loadb)                 \

@@ -11,7 +11,7 @@
 
 #include <hermod/error.h>
 
-#include "discovery/lazy.h"
+#include "base/lazy.h"
 
 /* libevent's has libssl and libcrypto with it; a look-up through its handle finds their functions, too. */
 #define FUNCTIONS(entry)                                        \
