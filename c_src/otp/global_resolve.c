@@ -36,6 +36,21 @@ static void put_insert(struct resolution *resolution, bool also_his) {
     }
 }
 
+/*
+ * One that both have already goes to both partitions once more: OTP leaves it out, and a node that lost it would never get it back. So
+ * ends a BEAM that has left a node but kept the connection to it: it keeps the names of that node, and those who then
+ * meet it hear nothing of them.
+ */
+static void put_shared(struct global_member *m, const struct other *other, const struct global_name *own) {
+    struct resolution *resolution = other->resolution;
+    const struct global_entry *his = &resolution->his;
+    hm_term method = node_compare(m->config.self, other->name) < 0 ? own->method : his->method;
+    global_put_insert(resolution->ops, his->name, his->pid, method);
+    resolution->ops_count++;
+    global_put_insert(resolution->resolved, his->name, his->pid, method);
+    resolution->resolved_count++;
+}
+
 static void put_delete(struct resolution *resolution) {
     global_put_delete(resolution->ops, resolution->his.name);
     resolution->ops_count++;
@@ -166,9 +181,10 @@ static void go_on(struct global_member *m, struct other *other) {
             return;
         }
         const struct global_name *own = global_names_find(&m->names, resolution->his.name);
-        /* One that both have already goes to our partition once more: OTP leaves it out, and a node that lost it would never get it back. */
-        if (!own || hm_pid_equal(own->pid, resolution->his.pid)) {
+        if (!own) {
             put_insert(resolution, false);
+        } else if (hm_pid_equal(own->pid, resolution->his.pid)) {
+            put_shared(m, other, own);
         } else if (node_compare(m->config.self, other->name) < 0) {
             term_drop(&resolution->own_method);
             if (!member_copy(m, own->method, &resolution->own_method))

@@ -18,7 +18,8 @@
 %% Elsewhere than behind wires: start(Roles, Common, fun(Role, Name) -> options that tell its place end), control included.
 -module(mesh).
 -include("conformance.hrl").
--export([start/1, start/2, start/3, add/2, add/3, with/3, stop/1, wires/1, node_of/2, target_of/2, name_of/2, control/1, roles/1, role_of/2, beams_forgot_beams/2]).
+-export([start/1, start/2, start/3, add/2, add/3, with/3, stop/1, wires/1, node_of/2, target_of/2, name_of/2, control/1, roles/1, role_of/2, beams_forgot_beams/2,
+         lost_between_beams/2]).
 -export([ask/3, ask/4, run/5, child/2, connect/3, join/2, split/3, heal/3, silence/3, pairs/3, whole/2, whole/3, looks_whole/3, healthy/2, names/2, names/3, isolate/1,
          agreed/3, agreed/4, lost/3, rejoin/3, gone/2, apart/3, parted/3, kill/2, wait_connected/3]).
 -export([probe_lock/1, seen_from/1]). % on a node
@@ -216,6 +217,56 @@ beams_forgot_beams(Mesh, Tables) ->
     lists:all(fun({N, T}) ->
         lists:all(fun({_, P}) -> lists:member(N, Beams) andalso lists:member(node(P), Beams -- [N]) end, All -- T)
     end, Tables).
+
+%% Whether every name that is missing in what names/2 found was lost where BEAM nodes lose it among themselves (docs/decisions.md):
+%%
+%%   - a BEAM node lacks it, of another BEAM: as above; and from OTP 28 on what is left of the news of a node that has gone is taken
+%%     as to its nodes, and not as to its names
+%%   - who lacks it was told of its owner by a BEAM node, which had it already when it joined with another one, and so did not say it
+%%   - who lacks it was told of its owner by one that lacks it, too, for one of these reasons
+lost_between_beams(Mesh, Tables) ->
+    All = lists:usort(lists:append([T || {_, T} <- Tables])),
+    Told = lists:reverse(wires:told(wires(Mesh))),
+    Missing = [{N, Name, node(P)} || {N, T} <- Tables, {Name, P} <- All -- T],
+    lists:all(fun({N, Name, Owner}) -> is_lost_between_beams(Mesh, N, Name, Owner, Missing, Told) end, Missing).
+
+is_lost_between_beams(Mesh, N, Name, Owner, Missing, Told) ->
+    Beams = [Node || R <- roles(Mesh), #{kind := beam, node := Node} <- [target_of(Mesh, R)]],
+    IsBeam = fun(Node) -> lists:member(Node, Beams) end,
+    ByOne = fun(Node) ->
+        lists:member({Node, Name, Owner}, Missing)
+            andalso is_lost_between_beams(Mesh, Node, Name, Owner, lists:delete({N, Name, Owner}, Missing), Told)
+    end,
+    (IsBeam(N) andalso IsBeam(Owner)) orelse
+        case first_told(Mesh, N, Owner, Told) of
+            {resolved, Teller} -> ByOne(Teller);
+            {new_nodes, Teller, Peer, Names} ->
+                case lists:member(Name, Names) of
+                    true -> false;
+                    false -> (IsBeam(Teller) andalso IsBeam(Peer)) orelse ByOne(Teller) orelse ByOne(Peer)
+                end;
+            nobody -> false
+        end.
+
+%% The first of these messages by which the node heard of the other one.
+first_told(_, _, _, []) -> nobody;
+first_told(Mesh, N, Owner, [Said | Rest]) ->
+    Name = fun(Node) -> hd(string:split(atom_to_list(Node), "@")) end,
+    To = Name(N),
+    Node = fun(From) -> hd([A || R <- roles(Mesh), A <- [node_of(Mesh, R)], Name(A) =:= From]) end,
+    case Said of
+        {From, To, resolved, Nodes} ->
+            case lists:member(Owner, Nodes) of
+                true -> {resolved, Node(From)};
+                false -> first_told(Mesh, N, Owner, Rest)
+            end;
+        {From, To, new_nodes, Peer, Names, Nodes} ->
+            case lists:member(Owner, Nodes) of
+                true -> {new_nodes, Node(From), Peer, Names};
+                false -> first_told(Mesh, N, Owner, Rest)
+            end;
+        _ -> first_told(Mesh, N, Owner, Rest)
+    end.
 
 table(Node) ->
     lists:sort([{Name, gen_server:call({subject, Node}, {global_whereis, Name})}

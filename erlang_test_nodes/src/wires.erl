@@ -11,13 +11,15 @@
 %%   trapped(Trap) -> {Held, From, To, Kind}    waits for it;  untrap(Trap): no longer
 %%   release(Held, pass | close)                it goes on, with the message; or the connection ends and the message is lost
 %%   seen(W)                    [{From, To, Kind}] of global, oldest first
+%%   told(W)                    [{From, To, new_nodes, Peer, Names, Nodes} | {From, To, resolved, Nodes}], oldest first: who told whom of which
+%%                              nodes; Peer: with whom From has joined, Names: what it says is registered. What was lost is not among them
 %%
 %% Kind, of the messages of global: the first element of what is cast, sent or called (init_connect, lock_set, set_lock ...);
 %% true, false, yes and ok are answers to calls. Everything else is `other'.
 %%
 %% In the handshake the proxy takes two capabilities away, the atom cache and fragments, so that a frame is two plain terms.
 -module(wires).
--export([start/0, stop/1, plug/2, cut/2, silence/2, heal/2, trap/2, trapped/1, trapped/2, untrap/1, release/2, seen/1]).
+-export([start/0, stop/1, plug/2, cut/2, silence/2, heal/2, trap/2, trapped/1, trapped/2, untrap/1, release/2, seen/1, told/1]).
 
 -define(PATIENCE, 30000).
 -define(SEEN, 5000).
@@ -26,7 +28,7 @@
 start() ->
     spawn(fun() ->
         process_flag(trap_exit, true),
-        loop(#{plugs => #{}, links => #{}, conns => #{}, bad => #{}, traps => [], seen => []})
+        loop(#{plugs => #{}, links => #{}, conns => #{}, bad => #{}, traps => [], seen => [], told => []})
     end).
 stop(W) -> exit(W, kill), ok.
 plug(W, Name) -> ask(W, {plug, Name}).
@@ -34,6 +36,7 @@ cut(W, Pairs) -> ask(W, {bad, cut, sorted(Pairs)}).
 silence(W, Pairs) -> ask(W, {bad, silent, sorted(Pairs)}).
 heal(W, Pairs) -> ask(W, {heal, sorted(Pairs)}).
 seen(W) -> ask(W, seen).
+told(W) -> ask(W, told).
 trap(W, Fun) -> {W, ask(W, {trap, self(), Fun})}.
 untrap({W, Ref}) -> ask(W, {untrap, Ref}).
 trapped(Trap) -> trapped(Trap, ?PATIENCE).
@@ -55,7 +58,7 @@ ask(W, What) ->
 
 %% ---- the process that knows who may talk to whom
 
-loop(S = #{plugs := Plugs, conns := Conns, bad := Bad, traps := Traps, seen := Seen}) ->
+loop(S = #{plugs := Plugs, conns := Conns, bad := Bad, traps := Traps, seen := Seen, told := Told}) ->
     receive
         {ask, {Pid, Ref}, What} ->
             {V, S1} = asked(What, S),
@@ -66,7 +69,8 @@ loop(S = #{plugs := Plugs, conns := Conns, bad := Bad, traps := Traps, seen := S
                 #{Name := P = #{by := Epmd}} -> loop(S#{plugs := Plugs#{Name := P#{by := none, real := none}}});
                 _ -> loop(S)
             end;
-        {saw, What} -> loop(S#{seen := if length(Seen) > 2 * ?SEEN -> [What | lists:sublist(Seen, ?SEEN)]; true -> [What | Seen] end});
+        {saw, What} -> loop(S#{seen := kept(What, Seen)});
+        {told, What} -> loop(S#{told := kept(What, Told)});
         {hit, Conn, Ref, From, To, Kind} ->
             case lists:keytake(Ref, 1, Traps) of
                 {value, {Ref, Owner, _}, Rest} ->
@@ -130,7 +134,11 @@ asked({trap, Owner, Fun}, S = #{traps := Traps}) ->
     Ref = make_ref(),
     {Ref, tell_traps(S#{traps := [{Ref, Owner, Fun} | Traps]})};
 asked({untrap, Ref}, S = #{traps := Traps}) -> {ok, tell_traps(S#{traps := lists:keydelete(Ref, 1, Traps)})};
-asked(seen, S = #{seen := Seen}) -> {lists:reverse(Seen), S}.
+asked(seen, S = #{seen := Seen}) -> {lists:reverse(Seen), S};
+asked(told, S = #{told := Told}) -> {lists:reverse(Told), S}.
+
+kept(What, List) when length(List) > 2 * ?SEEN -> [What | lists:sublist(List, ?SEEN)];
+kept(What, List) -> [What | List].
 
 tell_traps(S = #{traps := Traps, conns := Conns}) ->
     [C ! {traps, [{R, F} || {R, _, F} <- Traps]} || C <- maps:keys(Conns)],
@@ -230,9 +238,11 @@ freeze(S = #{w := W}) ->
 
 %% Forwards what is complete, and stops at a trap.
 packets(up, <<Len:32, Body:Len/binary, Rest/binary>>, Out, From, To, S) ->
-    case passes(kind(Body), From, To, S) of
+    Message = message(Body),
+    case passes(kind(Message), From, To, S) of
         close -> close;
         S1 ->
+            tell(Message, From, To, S),
             _ = gen_tcp:send(Out, [<<Len:32>>, Body]),
             packets(up, Rest, Out, From, To, S1)
     end;
@@ -282,13 +292,26 @@ held(Ref, W, released, true) ->
         {'EXIT', W, _} -> close
     end.
 
-kind(<<112, Frame/binary>>) ->
+%% What is sent, or none: {Control, Message}.
+message(<<112, Frame/binary>>) ->
     {Control, Used} = binary_to_term(Frame, [used]),
     case Frame of
-        <<_:Used/binary>> -> other;
-        <<_:Used/binary, Payload/binary>> -> kind(Control, binary_to_term(Payload))
+        <<_:Used/binary>> -> none;
+        <<_:Used/binary, Payload/binary>> -> {Control, binary_to_term(Payload)}
     end;
-kind(_) -> other.
+message(_) -> none.
+
+tell({{6, _, _, global_name_server}, {'$gen_cast', What}}, From, To, #{w := W}) ->
+    case What of
+        {new_nodes, _, Ops, _, [{Peer, _} | _] = Nodes, _} ->
+            W ! {told, {From, To, new_nodes, Peer, [N || {insert, {N, _, _}} <- Ops], [N || {N, _} <- Nodes]}};
+        {resolved, Node, _, Known, _, _, _} -> W ! {told, {From, To, resolved, [Node | [N || {N, _} <- Known]]}};
+        _ -> ok
+    end;
+tell(_, _, _, _) -> ok.
+
+kind(none) -> other;
+kind({Control, Message}) -> kind(Control, Message).
 
 kind({6, _, _, global_name_server}, Message) -> kind_of(Message);
 kind({Op, _, _}, Message) when Op =:= 2; Op =:= 22; Op =:= 33 -> answer(Message);

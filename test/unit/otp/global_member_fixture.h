@@ -81,6 +81,11 @@ static inline bool lone_is_alive(void *arg, hm_pid pid) {
     return true;
 }
 
+static inline bool lone_is_connected(void *arg, const hm_node_name *node) {
+    (void)arg, (void)node;
+    return true;
+}
+
 static inline void lone_disconnect(void *arg, const hm_node_name *node) {
     (void)arg, (void)node;
 }
@@ -113,6 +118,7 @@ static const struct global_ports lone_ports = {
     .demonitor = lone_demonitor,
     .kill = lone_kill,
     .is_alive = lone_is_alive,
+    .is_connected = lone_is_connected,
     .disconnect = lone_disconnect,
     .set_timer = lone_set_timer,
     .random = lone_random,

@@ -149,6 +149,64 @@ static uint64_t run(uint64_t seed, int count, unsigned events, bool calm) {
     return steps;
 }
 
+/*
+ * Names that nobody changes are on their way only when nodes join, and then all of them go: whatever happened, in the end every node has
+ * those whose owners live. Two BEAM nodes do not keep this.
+ */
+static void name_each(struct sim *sim, uint32_t *creations) {
+    mend(sim);
+    for (int i = 0; i < sim->count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        sim_ask(node, "{'$hm_register', false, {own, ~i}, ~p, ~t}", (int64_t)i, sim_user(node, 0),
+                global_method_term(GLOBAL_RANDOM_EXIT));
+        creations[i] = node->creation;
+        settle(sim);
+    }
+}
+
+static void check_own_names(struct sim *sim, const uint32_t *creations) {
+    for (int i = 0; i < sim->count; i++) {
+        bool lives = creations[i] == sim->nodes[i].creation;
+        hm_build *name = hm_build_new();
+        hm_put_format(name, "{own, ~i}", (int64_t)i);
+        for (int at = 0; at < sim->count; at++) {
+            hm_pid pid = global_member_whereis(sim->nodes[at].member, hm_build_term(name));
+            if (lives != (pid.node != NULL) || (lives && !hm_pid_equal(pid, sim_user(&sim->nodes[i], 0))))
+                fail_msg("seed %llu: %d has %s name of %d, which %s", (unsigned long long)sim->seed, at,
+                         pid.node ? "a" : "no", i, lives ? "lives" : "has ended");
+        }
+        hm_build_free(name);
+    }
+}
+
+static uint64_t run_steady(uint64_t seed, int count, unsigned events) {
+    struct sim *sim = sim_new(seed, count);
+    uint32_t creations[SIM_NODES];
+    name_each(sim, creations);
+    check_own_names(sim, creations);
+    while (events > 0)
+        if (sim_chance(sim, 25) || !sim_step(sim)) {
+            sim_disturb(sim, false);
+            events--;
+        }
+    mend(sim);
+    check(sim);
+    check_own_names(sim, creations);
+    uint64_t steps = sim->steps;
+    sim_free(sim);
+    return steps;
+}
+
+/* The more happens the fewer of the first nodes are left: so little in some runs, and much in others. */
+static void search_steady(int count, unsigned most, uint64_t seeds) {
+    uint64_t first = number("GLOBAL_SIM_FIRST", 1), steps = 0;
+    seeds = number("GLOBAL_SIM_SEEDS", seeds);
+    for (uint64_t seed = first; seed < first + seeds; seed++)
+        steps += run_steady(seed, count, 1 + (unsigned)(seed % most));
+    print_message("%d members that keep their names, in trouble: %llu runs, %llu steps\n", count,
+                  (unsigned long long)seeds, (unsigned long long)steps);
+}
+
 static void search(int count, unsigned events, bool calm, uint64_t seeds) {
     uint64_t first = number("GLOBAL_SIM_FIRST", 1), steps = 0;
     seeds = number("GLOBAL_SIM_SEEDS", seeds);
@@ -178,6 +236,14 @@ static void test_six_members_in_trouble(void **state) {
     search(6, 80, false, 60);
 }
 
+static void test_three_members_keep_their_names(void **state) {
+    search_steady(3, 60, 600);
+}
+
+static void test_six_members_keep_their_names(void **state) {
+    search_steady(6, 80, 600);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_members_join),
@@ -185,6 +251,8 @@ int main(void) {
         cmocka_unit_test(test_two_members_in_trouble),
         cmocka_unit_test(test_three_members_in_trouble),
         cmocka_unit_test(test_six_members_in_trouble),
+        cmocka_unit_test(test_three_members_keep_their_names),
+        cmocka_unit_test(test_six_members_keep_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
