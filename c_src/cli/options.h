@@ -34,9 +34,10 @@ enum command_bit {
     IN_WATCH = 1 << 13,
     IN_TRACE = 1 << 15,
     IN_STATUS = 1 << 16,
+    IN_TOP = 1 << 17,
     IN_LOG = 1 << 20,
     IN_TERMS = IN_CALL | IN_CAST | IN_SEND | IN_RPC | IN_SPAWN,
-    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS | IN_LOG | IN_TRACE,
+    IN_TOOLS = IN_PING | IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_STATUS | IN_TOP | IN_LOG | IN_TRACE,
     IN_NODES = IN_START | IN_TOOLS | IN_CHAT | IN_DISCOVER,
     IN_ALL = IN_NODES | IN_NAMES,
 };
@@ -140,7 +141,7 @@ struct settings {
     bool hermes, with_topic, watch, all;
     uint64_t count;
     struct text_list scope;
-    uint64_t interval_ms;
+    uint64_t interval_ms, sort; /* sort: enum top_sort */
     uint64_t trace_limit, trace_rate;
     bool trace_return, trace_record, trace_messages, trace_playback, trace_list, trace_stop, trace_forget;
 
