@@ -18,7 +18,6 @@
 
 enum {
     PIECE = 256, /* a terminal that is writable takes at least so much without waiting */
-    ESCAPE_BYTES = 16,
 };
 
 static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
@@ -96,31 +95,30 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
         event_add(screen->output, NULL);
 }
 
+/* A row is erased before it is written and not after: at the last column of a full one the cursor still stands on a character. */
 void screen_draw(struct screen *screen, const char *lines, size_t size) {
-    static const char HOME[] = "\033[H", ROW[] = "\033[K\r\n", REST[] = "\033[K\033[J";
+    static const char HOME[] = "\033[H", ROW[] = "\033[K", LAST[] = "\033[J", NEXT[] = "\r\n";
     if (!screen->entered || screen->written < screen->size)
         return;
     size_t rows = 0;
     for (size_t i = 0; i < size; i++)
         rows += lines[i] == '\n';
-    char *picture = malloc(sizeof HOME + size + rows * sizeof ROW + sizeof REST);
+    char *picture = malloc(sizeof HOME + size + rows * (sizeof ROW + sizeof NEXT));
     if (!picture)
         return;
-    size_t used = sizeof HOME - 1;
-    memcpy(picture, HOME, used);
-    for (size_t i = 0; i < size; i++) {
-        bool is_last = i + 1 == size; /* a newline there would scroll */
-        if (lines[i] == '\n' && !is_last) {
-            memcpy(picture + used, ROW, sizeof ROW - 1);
-            used += sizeof ROW - 1;
-        } else if (lines[i] != '\n') {
-            picture[used++] = lines[i];
-        }
+    char *at = stpcpy(picture, HOME);
+    for (size_t row = 1; row <= rows; row++) {
+        size_t length = strcspn(lines, "\n");
+        at = stpcpy(at, row == rows ? LAST : ROW);
+        memcpy(at, lines, length);
+        at += length;
+        lines += length + 1;
+        if (row < rows) /* one behind the last row would scroll */
+            at = stpcpy(at, NEXT);
     }
-    memcpy(picture + used, REST, sizeof REST - 1);
     free(screen->picture);
     screen->picture = picture;
-    screen->size = used + sizeof REST - 1;
+    screen->size = (size_t)(at - picture);
     screen->written = 0;
     event_add(screen->output, NULL);
 }
