@@ -1,23 +1,16 @@
 /*
- * Nodes, registered names and groups of a node as they change, one line for each change.
+ * Nodes, registered names, groups and presences of a node as they change, one line for each change.
  *
  * Groups are told by their scope, to whoever asks it as pg:monitor_scope does; a scope that is not there yet is asked when its name
  * is registered. Nobody tells other nodes of their connections and names, so these are asked for every --interval.
  */
+#include "cli/watch.h"
+
 #include <hermod/rpc.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "cli/tool.h"
-
-/* A list of atoms as it was when it was last asked for, in term order. */
-struct shot {
-    hm_term copy;
-    hm_term *items; /* in copy */
-    size_t count;
-};
 
 struct watched_scope {
     struct tool *tool;
@@ -26,34 +19,24 @@ struct watched_scope {
     bool asked, watching;
 };
 
-struct watch {
-    struct shot nodes, names;
-    struct watched_scope *scopes;
-    size_t scope_count, waiting; /* for so many scopes to answer */
-    size_t groups;
-    uint64_t lines;
-    bool begun; /* the first line was printed */
-    hm_build *line;
-};
-
-static void give_up_on(struct tool *tool, int error) {
+void watch_give_up_on(struct tool *tool, int error) {
     tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
 
 /* ---- lines ---- */
 
-static void print_term(struct tool *tool, hm_term term, enum hm_syntax syntax, const char *before) {
+void watch_print_term(struct tool *tool, hm_term term, enum hm_syntax syntax, const char *before) {
     char *text;
     int error = hm_term_print(term, syntax, 0, &text);
     if (error) {
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
         return;
     }
     printf("%s%s", before, text);
     free(text);
 }
 
-static void end_line(struct tool *tool) {
+void watch_end_line(struct tool *tool) {
     struct watch *watch = tool->arg;
     if (putchar('\n') < 0 || fflush(stdout))
         tool_finish(tool, EXIT_FAILED);
@@ -61,15 +44,15 @@ static void end_line(struct tool *tool) {
         tool_finish(tool, EXIT_FINE);
 }
 
-static void print_json(struct tool *tool) {
+void watch_print_json(struct tool *tool) {
     struct watch *watch = tool->arg;
     if (hm_build_error(watch->line))
-        give_up_on(tool, hm_build_error(watch->line));
+        watch_give_up_on(tool, hm_build_error(watch->line));
     else
-        print_term(tool, hm_build_term(watch->line), HM_SYNTAX_JSON, "");
+        watch_print_term(tool, hm_build_term(watch->line), HM_SYNTAX_JSON, "");
 }
 
-static enum hm_syntax syntax_of(const struct tool *tool) {
+enum hm_syntax watch_syntax(const struct tool *tool) {
     return tool->settings->elixir ? HM_SYNTAX_ELIXIR : HM_SYNTAX_ERLANG;
 }
 
@@ -85,12 +68,12 @@ static void print_change(struct tool *tool, const char *event, const char *key, 
         hm_put_text(watch->line, event);
         hm_put_atom(watch->line, key);
         hm_put_term(watch->line, atom);
-        print_json(tool);
+        watch_print_json(tool);
     } else {
         printf("%s", event);
-        print_term(tool, atom, syntax_of(tool), " ");
+        watch_print_term(tool, atom, watch_syntax(tool), " ");
     }
-    end_line(tool);
+    watch_end_line(tool);
 }
 
 static void print_member(struct tool *tool, const char *event, const char *scope, hm_term group, hm_term pid) {
@@ -100,13 +83,13 @@ static void print_member(struct tool *tool, const char *event, const char *scope
     if (tool->settings->json) {
         hm_build_reset(watch->line);
         hm_put_format(watch->line, "#{event => ~a, scope => ~a, group => ~t, pid => ~t}", event, scope, group, pid);
-        print_json(tool);
+        watch_print_json(tool);
     } else {
         printf("%s %s", event, scope);
-        print_term(tool, group, syntax_of(tool), " ");
-        print_term(tool, pid, syntax_of(tool), " ");
+        watch_print_term(tool, group, watch_syntax(tool), " ");
+        watch_print_term(tool, pid, watch_syntax(tool), " ");
     }
-    end_line(tool);
+    watch_end_line(tool);
 }
 
 static const char *plural(size_t count) {
@@ -114,30 +97,41 @@ static const char *plural(size_t count) {
 }
 
 /* When everything was heard once: from now on changes are printed. */
-static void begin(struct tool *tool) {
+void watch_begin(struct tool *tool) {
     struct watch *watch = tool->arg;
     if (watch->begun || watch->waiting || tool->over)
         return;
     if (tool->settings->json) {
         hm_build_reset(watch->line);
-        hm_put_format(watch->line, "#{event => watching, node => ~s, nodes => ~t, names => ~t, groups => ~u}", tool->target.text,
-                      watch->nodes.copy, watch->names.copy, (uint64_t)watch->groups);
-        print_json(tool);
+        hm_put_format(watch->line, "#{event => watching, node => ~s, nodes => ~t, names => ~t, groups => ~u, presences => ~u}",
+                      tool->target.text, watch->nodes.copy, watch->names.copy, (uint64_t)watch->groups,
+                      watch_presences_count(&watch->presences));
+        watch_print_json(tool);
     } else {
-        printf("watching %s: %zu node%s, %zu name%s, %zu group%s", tool->target.text, watch->nodes.count,
-               plural(watch->nodes.count), watch->names.count, plural(watch->names.count), watch->groups, plural(watch->groups));
+        size_t presences = (size_t)watch_presences_count(&watch->presences);
+        printf("watching %s: %zu node%s, %zu name%s, %zu group%s, %zu presence%s", tool->target.text, watch->nodes.count,
+               plural(watch->nodes.count), watch->names.count, plural(watch->names.count), watch->groups, plural(watch->groups),
+               presences, plural(presences));
     }
-    end_line(tool);
+    watch_end_line(tool);
     watch->begun = true;
 }
 
 /* ---- nodes and names ---- */
 
+static void print_node(struct tool *tool, bool came, hm_term node) {
+    print_change(tool, came ? "nodeup" : "nodedown", "node", node);
+}
+
+static void print_name(struct tool *tool, bool came, hm_term name) {
+    print_change(tool, came ? "registered" : "unregistered", "name", name);
+}
+
 static int compare(const void *a, const void *b) {
     return hm_term_compare(*(const hm_term *)a, *(const hm_term *)b);
 }
 
-static void shot_fini(struct shot *shot) {
+void shot_fini(struct shot *shot) {
     free((void *)shot->copy.bytes);
     free(shot->items);
 }
@@ -162,31 +156,35 @@ static int shot_take(struct shot *shot, hm_term list) {
     return HM_OK;
 }
 
-/* Prints what is only in one of them, and keeps the new one. */
-static void shot_replace(struct tool *tool, struct shot *old, hm_term list, const char *came, const char *went, const char *key) {
+int shot_replace(struct tool *tool, struct shot *old, hm_term list, void (*print)(struct tool *tool, bool came, hm_term item)) {
     const struct watch *watch = tool->arg;
     struct shot new;
     int error = shot_take(&new, list);
-    if (error) {
-        tool_finish(tool, give_up(EXIT_FAILED, "%s gives no list: %s", tool->target.text, hm_strerror(error)));
-        return;
-    }
+    if (error)
+        return error;
     for (size_t i = 0, j = 0; watch->begun && (i < old->count || j < new.count);) {
         int order = i == old->count ? 1 : j == new.count ? -1 : compare(&old->items[i], &new.items[j]);
         if (order < 0)
-            print_change(tool, went, key, old->items[i]);
+            print(tool, false, old->items[i]);
         else if (order > 0)
-            print_change(tool, came, key, new.items[j]);
+            print(tool, true, new.items[j]);
         i += order <= 0;
         j += order >= 0;
     }
     shot_fini(old);
     *old = new;
+    return HM_OK;
+}
+
+static void keep_shot(struct tool *tool, struct shot *shot, hm_term list, void (*print)(struct tool *tool, bool came, hm_term item)) {
+    int error = shot_replace(tool, shot, list, print);
+    if (error)
+        tool_finish(tool, give_up(EXIT_FAILED, "%s gives no list: %s", tool->target.text, hm_strerror(error)));
 }
 
 /* ---- questions ---- */
 
-static int ask(struct tool *tool, const char *module, const char *function, const char *arguments, hm_rpc_done *done, void *arg) {
+int watch_ask(struct tool *tool, const char *module, const char *function, const char *arguments, hm_rpc_done *done, void *arg) {
     hm_build *build = hm_build_new();
     int error = HM_ENOMEM;
     if (build) {
@@ -200,7 +198,7 @@ static int ask(struct tool *tool, const char *module, const char *function, cons
     return error;
 }
 
-static bool has_failed(struct tool *tool, const struct hm_rpc_result *result) {
+bool watch_has_failed(struct tool *tool, const struct hm_rpc_result *result) {
     if (tool->over)
         return true;
     if (result->error == HM_OK)
@@ -214,7 +212,7 @@ static bool has_failed(struct tool *tool, const struct hm_rpc_result *result) {
     return true;
 }
 
-static bool is_registered(const struct watch *watch, const char *name) {
+bool watch_is_registered(const struct watch *watch, const char *name) {
     for (size_t i = 0; i < watch->names.count; i++)
         if (hm_is_atom(watch->names.items[i], name))
             return true;
@@ -269,7 +267,7 @@ static enum hm_verdict on_scope(hm_process *self, void *arg, int error, hm_term 
         keep_scope(scope, reply);
     else if (error != HM_ENOPROC)
         tool_finish(tool, tool_explain(tool, scope->name, error, reply, HM_SYNTAX_ERLANG));
-    begin(tool);
+    watch_begin(tool);
     return HM_CONTINUE;
 }
 
@@ -279,13 +277,13 @@ static enum hm_verdict on_exported(hm_process *self, void *arg, const struct hm_
     struct watched_scope *scope = arg;
     struct tool *tool = scope->tool;
     int error;
-    if (has_failed(tool, result))
+    if (watch_has_failed(tool, result))
         return HM_CONTINUE;
     if (!hm_is_atom(result->value, "true"))
         tool_finish(tool, give_up(EXIT_FAILED, "pg on %s cannot be watched: it needs OTP 25.1", tool->target.text));
     else if ((error = hm_call(self, hm_to_name(scope->name, tool->peer), (hm_term){MONITOR, sizeof MONITOR},
                               (int64_t)tool->settings->timeout_ms, on_scope, scope)))
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
     return HM_CONTINUE;
 }
 
@@ -293,11 +291,11 @@ static void ask_scopes(struct tool *tool) {
     struct watch *watch = tool->arg;
     for (size_t i = 0; i < watch->scope_count && !tool->over; i++) {
         struct watched_scope *scope = &watch->scopes[i];
-        if (scope->asked || scope->watching || !is_registered(watch, scope->name))
+        if (scope->asked || scope->watching || !watch_is_registered(watch, scope->name))
             continue;
-        int error = ask(tool, "erlang", "function_exported", "[pg, monitor_scope, 1]", on_exported, scope);
+        int error = watch_ask(tool, "erlang", "function_exported", "[pg, monitor_scope, 1]", on_exported, scope);
         if (error) {
-            give_up_on(tool, error);
+            watch_give_up_on(tool, error);
             return;
         }
         scope->asked = true;
@@ -309,14 +307,15 @@ static enum hm_verdict on_names(hm_process *self, void *arg, const struct hm_rpc
     static const unsigned char POLL[] = {119, 4, 'p', 'o', 'l', 'l'};
     struct tool *tool = arg;
     struct watch *watch = tool->arg;
-    if (has_failed(tool, result))
+    if (watch_has_failed(tool, result))
         return HM_CONTINUE;
-    shot_replace(tool, &watch->names, result->value, "registered", "unregistered", "name");
+    keep_shot(tool, &watch->names, result->value, print_name);
     ask_scopes(tool);
-    begin(tool);
+    watch_presences_look(tool);
+    watch_begin(tool);
     int error = hm_send_after(self, (int64_t)tool->settings->interval_ms, (hm_term){POLL, sizeof POLL}, NULL);
     if (error)
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
     return HM_CONTINUE;
 }
 
@@ -324,25 +323,25 @@ static enum hm_verdict on_nodes(hm_process *self, void *arg, const struct hm_rpc
     struct tool *tool = arg;
     struct watch *watch = tool->arg;
     (void)self;
-    if (has_failed(tool, result))
+    if (watch_has_failed(tool, result))
         return HM_CONTINUE;
-    shot_replace(tool, &watch->nodes, result->value, "nodeup", "nodedown", "node");
-    int error = tool->over ? HM_OK : ask(tool, "erlang", "registered", "[]", on_names, tool);
+    keep_shot(tool, &watch->nodes, result->value, print_node);
+    int error = tool->over ? HM_OK : watch_ask(tool, "erlang", "registered", "[]", on_names, tool);
     if (error)
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
     return HM_CONTINUE;
 }
 
 static void poll(struct tool *tool) {
-    int error = ask(tool, "erlang", "nodes", "[visible]", on_nodes, tool);
+    int error = watch_ask(tool, "erlang", "nodes", "[visible]", on_nodes, tool);
     if (error)
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
 }
 
 /* ---- what is told ---- */
 
 static void on_down(struct tool *tool, hm_term ref_term) {
-    const struct watch *watch = tool->arg;
+    struct watch *watch = tool->arg;
     hm_ref ref;
     if (!hm_get_ref(tool->node, ref_term, &ref))
         return;
@@ -351,6 +350,8 @@ static void on_down(struct tool *tool, hm_term ref_term) {
             watch->scopes[i].watching = false; /* and asked again when its name is seen */
             return;
         }
+    if (watch_presences_down(&watch->presences, &ref))
+        return;
     tool_finish(tool, give_up(EXIT_NO_CONNECTION, "%s is gone", tool->target.text));
 }
 
@@ -366,7 +367,7 @@ static enum hm_verdict on_info(struct tool *tool, hm_term term) {
         on_down(tool, ref);
     else if (hm_match(term, "{~t, ~a, ~t, ~t}", &ref, &event, &group, &pids) && (scope = scope_of(tool, ref)))
         print_members(tool, event.size == 4 ? "join" : "leave", scope->name, group, pids);
-    else
+    else if (!watch_presences_info(tool, term))
         return HM_UNKNOWN;
     return HM_CONTINUE;
 }
@@ -382,7 +383,7 @@ static void start(struct tool *tool) {
     tool_wait_as_long_as_it_takes(tool);
     int error = hm_monitor(tool->self, hm_to_name("net_kernel", tool->peer), &ref);
     if (error)
-        give_up_on(tool, error);
+        watch_give_up_on(tool, error);
     else
         poll(tool);
 }
@@ -401,6 +402,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
         code = tool_run(settings, "watch", arguments[0], start, &watch);
     shot_fini(&watch.nodes);
     shot_fini(&watch.names);
+    watch_presences_fini(&watch.presences);
     free(watch.scopes);
     hm_build_free(watch.line);
     return code;
@@ -408,6 +410,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
 
 static const struct example examples[] = {
     {"hermod watch hermod", "Prints nodeup web@vm, registered foo, join pg my_group <hermod@vm.83.0>, until Ctrl-C."},
+    {"hermod watch --elixir hermod", "The same for Elixir: presence_join MyAppWeb.Presence \"room:1\" \"ann\" %{...}."},
     {"hermod watch --json --scope Elixir.Phoenix.PubSub web", "The groups of Phoenix.PubSub; one JSON object on each line."},
     {NULL, NULL},
 };
@@ -418,12 +421,13 @@ const struct command command_watch = {
     .arguments = "NODE",
     .least = 1,
     .most = 1,
-    .summary = "print nodes, names and groups as they change",
+    .summary = "print nodes, names, groups, presences as they change",
     .about =
         "Prints a line whenever a visible node connects to NODE or is lost (nodeup, nodedown), a name is registered or given up "
-        "(registered, unregistered), and a process joins or leaves a group of --scope (join, leave). The first line tells "
-        "how many there are; with --json it lists them.\n\n"
-        "Groups are told by NODE as they change. Nodes and names are looked at every --interval; what comes and goes in between "
+        "(registered, unregistered), a process joins or leaves a group of --scope (join, leave), and somebody comes or goes "
+        "in user_list or a --phoenix-presence of NODE (presence_join, presence_leave). The first line tells "
+        "how many there are; with --json it lists nodes and names.\n\n"
+        "Groups and presences of Phoenix are told by NODE as they change. Nodes, names and users are looked at every --interval; what comes and goes in between "
         "is not seen. It ends with 3 when NODE is lost, after --count changes, or after --timeout milliseconds if that is given.",
     .examples = examples,
     .run = run,

@@ -9,6 +9,7 @@
  *          {get_by_key, Topic, Key}           [{Pid, Meta}]
  *          {watch, Topic[, Pid]}              {ok, [{Key, Meta}]}; from now on the process gets each change as a presence_diff
  *          {unwatch, Topic[, Pid]}            ok
+ *          {watch, all[, Pid]}                {ok, HowMany}; each change of any topic as {Tracker, Diff}; {unwatch, all[, Pid]}
  *          replicas                           [{Shard, Node, up | down}]
  *     cast: those that change something, without an answer
  *
@@ -39,6 +40,10 @@ static const char SCOPE[] = "Elixir.Phoenix.PubSub";
 static const char USUAL[] = "Elixir.Phoenix.PubSub";
 static const char CHANNELS[] = "Elixir.Phoenix.Channel.Server";
 
+/* Who watches all topics is subscribed to this; topics that can be watched are binaries. */
+static const unsigned char ALL_BYTES[] = {119, 3, 'a', 'l', 'l'};
+static const hm_term ALL = {ALL_BYTES, sizeof ALL_BYTES};
+
 enum { AGAIN_MS = 100, REF_BYTES = 12, REF_TEXT = 16, COMPLAIN_MS = 10000 };
 
 struct pid_key {
@@ -67,7 +72,7 @@ struct server {
     struct shard *shards;
     struct tracked *tracked;
     struct dispatch *dispatch;
-    hm_build *out, *diff, *pid, *meta, *adapter;
+    hm_build *out, *diff, *named, *pid, *meta, *adapter;
     hm_ref own, pubsub; /* in messages to itself; the monitor of the pubsub */
     uint64_t malformed, left_out;
     int64_t complained_ms;
@@ -158,18 +163,29 @@ static void on_replica(void *arg, const struct tracker_replica *replica, enum tr
            replica->ref.node.at, texts[change]);
 }
 
+static int tell_all(struct server *server, hm_term diff) {
+    if (topics_count(dispatch_topics(server->dispatch), ALL) == 0)
+        return HM_OK;
+    hm_build_reset(server->named);
+    hm_put_format(server->named, "{~a, ~t}", server->tracker->name, diff);
+    int error = hm_build_error(server->named);
+    if (!error)
+        dispatch_publish(server->dispatch, ALL, hm_build_term(server->named), HM_NO_PID, false);
+    return error;
+}
+
 static void on_diff(void *arg, const struct tracker_topic *topic) {
     struct shard *shard = arg;
     struct server *server = shard->server;
     hm_build_reset(server->diff);
     int error = tracker_diff_put(server->diff, topic);
     hm_term diff = hm_build_term(server->diff);
-    if (!error) {
+    int told = error ? HM_OK : tell_all(server, diff);
+    if (!error && hm_term_type(topic->name) == HM_TYPE_BINARY) { /* nobody can be subscribed to another */
         dispatch_publish(server->dispatch, topic->name, diff, HM_NO_PID, false);
-        if (hm_term_type(topic->name) != HM_TYPE_BINARY)
-            return; /* nobody can be subscribed to it */
         error = hm_castf(server->self, hm_to_name(server->tracker->pubsub, NULL), "{local_broadcast, ~t, ~t, ~a}", topic->name, diff, CHANNELS);
     }
+    error = error ? error : told;
     if (error)
         hm_log(server->self, HM_LOG_WARN, "presence.diff", "a presence_diff is lost: %s", hm_strerror(error));
 }
@@ -418,7 +434,7 @@ static bool make_watch(struct server *server, hm_term request, hm_pid caller, bo
     *on = hm_match(request, "{watch, ~t}", topic) || hm_match(request, "{watch, ~t, ~t}", topic, &pid);
     if (!*on && !hm_match(request, "{unwatch, ~t}", topic) && !hm_match(request, "{unwatch, ~t, ~t}", topic, &pid))
         return false;
-    *refusal = check_topic(server, *topic);
+    *refusal = hm_is_atom(*topic, "all") ? NULL : check_topic(server, *topic);
     if ((pid.size && !hm_get_pid(hm_node_of(server->self), pid, &caller)) || !caller.node)
         *refusal = "not_a_pid";
     if (!*refusal && *on)
@@ -443,6 +459,15 @@ static enum hm_verdict answer_list(struct server *server, const hm_from *from, h
     }
     tracker_diff_put_list(server->out, state ? tracker_state_topic(state, topic) : NULL, false);
     return answer_built(server, from);
+}
+
+static uint64_t count_shown(const struct server *server) {
+    const struct tracker_replica *replica;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < server->tracker->shards; i++)
+        TAILQ_FOREACH (replica, tracker_state_replicas(tracker_shard_state(server->shards[i].shard)), next)
+            count += replica->up ? replica->count : 0;
+    return count;
 }
 
 static enum hm_verdict answer_by_key(struct server *server, const hm_from *from, hm_term topic, hm_term key) {
@@ -496,6 +521,8 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
     if (make_watch(server, request, hm_from_pid(from), &on, &topic, &refusal)) {
         if (refusal)
             return hm_reply(self, from, "{error, ~a}", refusal);
+        if (on && hm_is_atom(topic, "all"))
+            return hm_reply(self, from, "{ok, ~u}", count_shown(server));
         return on ? answer_list(server, from, topic, true) : hm_reply(self, from, "ok");
     }
     if (hm_match(request, "{list, ~t}", &topic))
@@ -689,7 +716,7 @@ static void free_server(struct server *server) {
     }
     free(server->shards);
     dispatch_free(server->dispatch);
-    hm_build *builds[] = {server->out, server->diff, server->pid, server->meta, server->adapter};
+    hm_build *builds[] = {server->out, server->diff, server->named, server->pid, server->meta, server->adapter};
     for (size_t i = 0; i < sizeof builds / sizeof *builds; i++)
         hm_build_free(builds[i]);
     free(server);
@@ -736,7 +763,7 @@ static int init(hm_process *self, void *argument) {
         server->salt = (uint16_t)wall_ns();
     server->shards = calloc(tracker->shards, sizeof *server->shards);
     server->dispatch = dispatch_new(self, &limits, &events, server);
-    hm_build **builds[] = {&server->out, &server->diff, &server->pid, &server->meta, &server->adapter};
+    hm_build **builds[] = {&server->out, &server->diff, &server->named, &server->pid, &server->meta, &server->adapter};
     for (size_t i = 0; i < sizeof builds / sizeof *builds; i++)
         if (!(*builds[i] = hm_build_new()))
             goto fail;

@@ -3,8 +3,8 @@
 -include("conformance.hrl").
 -compile([export_all, nowarn_export_all]).
 
-all() -> [names, nodes_come_and_go, groups_as_they_change, another_scope, scope_started_later, json, elixir, ends_with_the_node, ends_in_time,
-          nobody_there] ++ case target:kind() of hermod -> [not_told]; beam -> [] end.
+all() -> [names, nodes_come_and_go, groups_as_they_change, another_scope, scope_started_later, json, elixir, users, other_user_list,
+          ends_with_the_node, ends_in_time, nobody_there] ++ case target:kind() of hermod -> [presences, not_told]; beam -> [] end.
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -106,7 +106,7 @@ scope_started_later(C) ->
 json(C) ->
     watching(C, ["--json"], fun(W) ->
         [First | _] = target:lines(W),
-        {match, _} = re:run(First, ["^\\{\"event\":\"watching\",\"node\":\"", atom_to_list(given:target(C)), "\",\"nodes\":\\[.*\\],\"names\":\\[.*\"net_kernel\".*\\],\"groups\":\\d+\\}$"]),
+        {match, _} = re:run(First, ["^\\{\"event\":\"watching\",\"node\":\"", atom_to_list(given:target(C)), "\",\"nodes\":\\[.*\\],\"names\":\\[.*\"net_kernel\".*\\],\"groups\":\\d+,\"presences\":\\d+\\}$"]),
         with_name(C, my_name, fun() -> sees(W, "^\\{\"event\":\"registered\",\"name\":\"my_name\"\\}$") end),
         ?ON(given:peer(C), pg:join({a, <<"b">>}, given:idle())),
         sees(W, "^\\{\"event\":\"join\",\"scope\":\"pg\",\"group\":\\[\"a\",\"b\"\\],\"pid\":\"<.*>\"\\}$")
@@ -118,6 +118,87 @@ elixir(C) ->
         ?ON(given:peer(C), pg:join({a, <<"b">>}, given:idle())),
         sees(W, "^join pg \\{:a, \"b\"\\} #PID<.*>$")
     end).
+
+start_users(C) ->
+    case target:kind() of
+        beam -> people_SUITE:start_list(proplists:get_value(target, C), [{form, deltas}]);
+        hermod -> ok
+    end.
+
+users(C) ->
+    {P, T} = {given:peer(C), given:target(C)},
+    Cast = fun(M) -> ?ON(P, gen_server:cast({user_list, T}, M)) end,
+    start_users(C),
+    Cast({add_user, #{id => 1}}),
+    [_] = people_SUITE:users(P, T),
+    watching(C, fun(W) ->
+        [First | _] = target:lines(W),
+        {match, _} = re:run(First, ", 1 presence$"),
+        Cast({add_user, #{id => ann, name => <<"Ann">>}}),
+        sees(W, "^presence_join user_list #\\{id => ann,name => <<\"Ann\">>\\}$"),
+        Cast({remove_user, 1}),
+        sees(W, "^presence_leave user_list #\\{id => 1\\}$"),
+        2 = length(changes(W))
+    end),
+    watching(C, ["--json"], fun(W) ->
+        Cast({add_user, #{id => 2}}),
+        sees(W, "^\\{\"event\":\"presence_join\",\"tracker\":\"user_list\",\"user\":\\{\"id\":2\\}\\}$")
+    end),
+    watching(C, ["--elixir"], fun(W) ->
+        [Cast({remove_user, Id}) || Id <- [2, ann]],
+        sees(W, "^presence_leave user_list %\\{id: :ann, name: \"Ann\"\\}$"),
+        sees(W, "^presence_leave user_list %\\{id: 2\\}$")
+    end).
+
+%% Something of that name that nobody knows is not asked: it could end of it.
+other_user_list(C) ->
+    P = given:peer(2, C),
+    Pid = ?ON(P, begin Idle = given:idle(), register(user_list, Idle), Idle end),
+    W = watch_node(maps:get(node, P), []),
+    try
+        [First | _] = target:lines(W),
+        {match, _} = re:run(First, ", 0 presences$"),
+        ?ON(P, register(one_more, given:idle())),
+        sees(W, "^registered one_more$"),
+        {messages, []} = ?ON(P, process_info(Pid, messages))
+    after
+        target:kill(W),
+        ?ON(P, exit(Pid, kill))
+    end.
+
+presences(_) ->
+    Tracker = 'Elixir.MyAppWeb.Presence',
+    T = target:start(#{subject => false, args => ["--phoenix-presence", "MyAppWeb.Presence", "--phoenix-presence", "Other.Presence,pubsub=MyApp.PubSub"]}),
+    P = target:start_peer(),
+    N = maps:get(node, T),
+    Call = fun(M) -> ?ON(P, gen_server:call({Tracker, N}, M)) end,
+    Who = ?ON(P, given:idle()),
+    try
+        {ok, _} = Call({track, Who, <<"room:1">>, <<"ann">>, #{}}),
+        W = watch_node(N, []),
+        [First | _] = target:lines(W),
+        {match, _} = re:run(First, ", 1 presence$"),
+        {ok, _} = Call({track, Who, <<"room:2">>, <<"bob">>, #{device => phone}}),
+        sees(W, "^presence_join 'Elixir.MyAppWeb.Presence' <<\"room:2\">> <<\"bob\">> #\\{device => phone,phx_ref => <<\".*\">>\\}$"),
+        {ok, _} = Call({update, Who, <<"room:1">>, <<"ann">>, #{a => 1}}),
+        sees(W, "^presence_leave 'Elixir.MyAppWeb.Presence' <<\"room:1\">> <<\"ann\">> #\\{phx_ref => "),
+        sees(W, "^presence_join 'Elixir.MyAppWeb.Presence' <<\"room:1\">> <<\"ann\">> #\\{a => 1,"),
+        ?ON(P, gen_server:call({'Elixir.Other.Presence', N}, {track, Who, <<"x">>, <<"y">>, #{}})),
+        sees(W, "^presence_join 'Elixir.Other.Presence' <<\"x\">> <<\"y\">> "),
+        J = watch_node(N, ["--json"]),
+        ?ON(P, given:ended(Who)),
+        sees(W, "^presence_leave 'Elixir.MyAppWeb.Presence' <<\"room:2\">> <<\"bob\">> "),
+        sees(J, "^\\{\"event\":\"presence_leave\",\"tracker\":\"Elixir.MyAppWeb.Presence\",\"topic\":\"room:2\",\"key\":\"bob\",\"meta\":\\{\"device\":\"phone\",.*\\}\\}$"),
+        %% one that ended and is there again tells again
+        ?ON(P, begin exit(erpc:call(N, erlang, whereis, [Tracker]), kill), target:wait(fun() -> is_pid(erpc:call(N, erlang, whereis, [Tracker])) end) end),
+        Next = ?ON(P, given:idle()),
+        target:wait(fun() -> #{watchers := Watchers} = ?ON(P, sys:get_state({Tracker, N})), Watchers >= 2 end),
+        {ok, _} = Call({track, Next, <<"room:3">>, <<"cy">>, #{}}),
+        [sees(X, "room:3.*cy") || X <- [W, J]],
+        [target:kill(X) || X <- [W, J]]
+    after
+        [target:stop(X) || X <- [T, P]]
+    end.
 
 ends_with_the_node(_) ->
     T = target:start(#{}),
