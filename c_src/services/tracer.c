@@ -83,12 +83,14 @@ static void session_free(hm_process *self, struct session *session) {
 static void on_ended(hm_process *self, void *arg, uint64_t trace, enum hm_trace_end why, uint32_t events) {
     struct session *session = arg;
     char text[2 * WHY_SIZE];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     if (session->has_handler)
         hm_sendf(self, handler_of(session), "{trace_end, ~u, ~a, ~u}", trace, hm_trace_end_name(why), (uint64_t)events);
     snprintf(text, sizeof text, "Tracing of %s ends after %u event%s: %s", session->target, events, events == 1 ? "" : "s",
              hm_trace_end_name(why));
     if (session->output & TRACER_TO_LOGGER)
-        tell_logger(self, session, text, (int64_t)time(NULL) * 1000000);
+        tell_logger(self, session, text, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     session_free(self, session);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "callable.h"
 
+#include <stdio.h>
+
 #include <hermod/function.h>
 
 static enum hm_outcome echo(struct hm_function_call *call) {
@@ -86,6 +88,18 @@ static enum hm_outcome wait(struct hm_function_call *call) {
     return HM_LATER;
 }
 
+/* The article's Foo.bar("Buzz"); only here, for trace_test.exs. */
+static enum hm_outcome bar(struct hm_function_call *call) {
+    const void *name;
+    size_t size;
+    char text[200];
+    if (!hm_get_binary(call->arguments[0], &name, &size) || size > 100)
+        return hm_raise(call, "badarg");
+    snprintf(text, sizeof text, "Hello, my name is Fizz%.*s", (int)size, (const char *)name);
+    hm_put_text(call->result, text);
+    return HM_VALUE;
+}
+
 int callable_export(hm_node *node) {
     static const struct hm_function FUNCTIONS[] = {
         {.module = "callable", .function = "echo", .arity = 1, .handler = echo},
@@ -96,6 +110,7 @@ int callable_export(hm_node *node) {
         {.module = "callable", .function = "me", .arity = 0, .handler = me},
         {.module = "callable", .function = "leader", .arity = 0, .handler = leader},
         {.module = "callable", .function = "wait", .arity = 1, .handler = wait},
+        {.module = "Elixir.Foo", .function = "bar", .arity = 1, .handler = bar},
     };
     return hm_export(node, FUNCTIONS, sizeof FUNCTIONS / sizeof *FUNCTIONS);
 }
