@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <uthash.h>
 
 #include "node/links.h"
@@ -269,8 +270,16 @@ static void give_up(struct peer *peer, int error, const char *text) {
     answer_waiters(peer, error, text);
 }
 
+/* From half of it on. Two names of one node, found at the same moment, would be dialled at the same moment for ever, and the node lets
+ * the second attempt end the first. */
+static uint32_t spread(uint32_t ms) {
+    uint32_t random = 0;
+    (void)!getrandom(&random, sizeof random, 0);
+    return ms / 2 + random % (ms / 2 + 1);
+}
+
 static void dial_later(struct peer *peer) {
-    struct timeval pause = timeval_of_ms(peer->backoff_ms);
+    struct timeval pause = timeval_of_ms(spread(peer->backoff_ms));
     event_add(peer->timer, &pause);
     peer->backoff_ms = peer->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : peer->backoff_ms * 2;
 }
@@ -545,6 +554,9 @@ static void on_down(void *arg, struct channel *channel, enum down_reason reason,
         log_info(&node->log, "peer.dial_failed", "node=%s %s", node_name_bytes(peer->name).at, why);
         if (!peer->up && !peer->accepting)
             give_up(peer, down_reason_error(reason), why);
+        /* A name that was found, and behind it another node: that will hardly change, and the other's handshakes with us suffer from it. */
+        if (reason == DOWN_NAME && !peer->keep)
+            peer->backoff_ms = BACKOFF_LAST_MS;
         if (is_kept(peer) && !node->stopping && !peer->up)
             dial_later(peer);
     }

@@ -95,9 +95,9 @@ pick_or(L, _) -> pick(lists:sort(L)).
 
 did(What, S = #{log := Log}) -> S#{log := [What | Log], calm := false}.
 
-link(A, B) -> {min(A, B), max(A, B)}.
+link_of(A, B) -> {min(A, B), max(A, B)}.
 link_state(A, B, _) when A =:= B; A =:= control; B =:= control -> up;
-link_state(A, B, #{links := Links}) -> maps:get(link(A, B), Links).
+link_state(A, B, #{links := Links}) -> maps:get(link_of(A, B), Links).
 at(H, #{hearers := Hearers}) -> element(1, maps:get(H, Hearers)).
 pid(H, #{hearers := Hearers}) -> element(2, maps:get(H, Hearers)).
 hearers(#{hearers := Hearers}) -> lists:sort([H || H <- maps:keys(Hearers), is_integer(H)]).
@@ -164,8 +164,8 @@ cut(L = {A, B}, S = #{mesh := M, links := Links, subs := Subs}) ->
     did({cut, L}, perhaps(crosses(L, S), S#{links := Links#{L := down}, subs := maps:filter(fun(K, _) -> not through(L, K, S) end, Subs)})).
 
 %% The way from a service to its subscriber; and the whole way of a publication.
-through(L, {T, _, H}, S) -> link(T, at(H, S)) =:= L.
-crosses(L, S) -> fun(P, K = {T, _, _}) -> link(P, T) =:= L orelse through(L, K, S) end.
+through(L, {T, _, H}, S) -> link_of(T, at(H, S)) =:= L.
+crosses(L, S) -> fun(P, K = {T, _, _}) -> link_of(P, T) =:= L orelse through(L, K, S) end.
 
 %% Nobody believes any more that the old connection was there.
 heal(none, S) -> S;
