@@ -37,7 +37,7 @@ ABI := 0
 
 # ---- what is there ----
 
-LAYERS := base etf dist node otp eval api services discovery cli
+LAYERS := base etf dist node otp eval api services discovery http cli
 LIB_LAYERS := base etf dist node otp eval api
 HAVE_LAYERS := $(foreach l,$(LAYERS),$(if $(wildcard c_src/$l/*.c),$l))
 
@@ -126,6 +126,9 @@ LIB_EXPORT := -Wl,--version-script=scripts/libhermod.map
 ifeq ($(findstring -fsanitize,$(HM_LDFLAGS)),)
 LIB_EXPORT += -Wl,-z,defs
 endif
+
+# The status page is part of the program; page.c includes it as it is.
+$(B)/c_src/http/page.o: c_src/http/page.html
 
 # The allocation-failure tests replace the allocator from test/support.
 WRAP_ALLOC := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup

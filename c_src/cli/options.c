@@ -87,11 +87,23 @@ const struct option option_table[] = {
     {"setup-time", "SECONDS", KIND_SECONDS, GROUP_NETWORK, IN_START | IN_CHAT, FIELD(setup_ms),
      .fallback = "7", .min = 100, .max = 120000,
      .help = "The longest silence while a connection is being made."},
+    {"metrics", "[ADDRESS:]PORT", KIND_TEXT, GROUP_NETWORK, IN_START, FIELD(metrics),
+     .help = "Serve a status page for a browser and metrics for Prometheus (/metrics) over HTTP. PORT alone listens on this "
+             "machine's loopback addresses; another address, as 0.0.0.0:9100, needs --metrics-token."},
+    {"metrics-token", "FILE", KIND_FILE, GROUP_NETWORK, IN_START, FIELD(metrics_token),
+     .help = "Serve them only to who sends the token in the first line of FILE, as `Authorization: Bearer TOKEN'; /health and "
+             "/ready are for everybody. The file must not be readable by all users."},
 
     /* ---- limits ---- */
     {"max-half-open", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(max_half_open), .fallback = "128",
      .min = 1, .max = 1000000,
      .help = "Connections that may be in the making at the same time; the next is refused."},
+    {"metrics-connections", "N", KIND_NUMBER, GROUP_LIMITS, IN_START, FIELD(metrics_connections), .fallback = "32", .min = 1,
+     .max = 65536,
+     .help = "HTTP connections to --metrics at the same time. For one more, the oldest without a request is closed."},
+    {"metrics-timeout", "SECONDS", KIND_SECONDS, GROUP_LIMITS, IN_START, FIELD(metrics_timeout_ms), .fallback = "10", .min = 100,
+     .max = 3600000,
+     .help = "How long one may take, from its request to the end of the answer."},
     {"max-frame", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(max_frame), .fallback = "128M",
      .min = 64 * KIB, .max = 2 * GIB,
      .help = "The largest frame taken from a peer. One that announces more is disconnected."},

@@ -116,6 +116,8 @@ struct settings {
     uint64_t dial_port, epmd_port;
     char *epmd_address;
     uint64_t net_ticktime_ms, net_tickintensity, setup_ms;
+    char *metrics, *metrics_token;
+    uint64_t metrics_connections, metrics_timeout_ms;
 
     uint64_t max_half_open, max_frame, max_message, max_fragments, max_depth;
     uint64_t max_mailbox, max_names, max_processes, max_global_names, max_global_locks, output_high, output_low;

@@ -21,6 +21,7 @@
 
 #include "cli/command.h"
 #include "cli/finder.h"
+#include "cli/metrics_http.h"
 #include "cli/node_setup.h"
 #include "cli/notify.h"
 #include "cli/service_setup.h"
@@ -38,6 +39,7 @@ struct daemon {
     struct service_setup services; /* as long as the node: they are started again with it */
     struct finder *finder; /* --discover */
     struct notify *notify; /* the service manager; NULL: none */
+    struct metrics_http *http; /* --metrics */
     struct event *signals[SIGNALS];
     bool over;
     int code;
@@ -207,6 +209,7 @@ static void announce(struct daemon *daemon) {
     size_t size = 0;
     snprintf(status, sizeof status, "%s, port %u", hm_node_name_of(daemon->node), hm_node_port(daemon->node));
     notify_ready(daemon->notify, status);
+    metrics_http_ready(daemon->http);
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
@@ -381,6 +384,8 @@ static int run_daemon(struct daemon *daemon) {
     int error = finder_check(&settings->discover, why, sizeof why);
     if (error)
         return give_up(exit_code_of(error), "--discover %s", why);
+    if (settings->metrics && (error = metrics_http_check(settings, why, sizeof why)))
+        return give_up(EXIT_USAGE, "%s", why);
     node_setup_init(&daemon->setup, settings);
     node_setup_name(&daemon->setup, settings, "hermod");
     error = node_setup_cookie(&daemon->setup, settings, why, sizeof why);
@@ -411,6 +416,8 @@ static int run_daemon(struct daemon *daemon) {
             return code;
     if ((code = read_connects(daemon, false)))
         return code;
+    if (settings->metrics && (error = metrics_http_open(daemon->node, settings, &daemon->services, &daemon->http, why, sizeof why)))
+        return give_up(exit_code_of(error), "%s", why);
     error = hm_node_start(daemon->node, on_ready, daemon);
     if (error)
         return explain_listen(settings, error);
@@ -429,7 +436,9 @@ static int run(const struct settings *settings, int count, char **arguments) {
     forget_signals(&daemon);
     finder_close(daemon.finder);
     notify_close(daemon.notify);
+    metrics_http_close(daemon.http);
     hm_node_free(daemon.node);
+    metrics_http_free(daemon.http);
     service_setup_free(&daemon.services);
     if (daemon.base)
         event_base_free(daemon.base);

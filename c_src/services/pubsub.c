@@ -11,6 +11,7 @@
  *          {publish, Topic, Message}        to how many it was sent, on all nodes
  *          {publish_from, Pid, Topic, Message}    the same, but not to Pid
  *          topics                           [Topic]: what processes are subscribed to through this node
+ *          {glance, Max}                    {Count, [{Topic, Subscribers}]}: the same, Max of them at most, and how many there are
  *          {subscribers, Topic}             [Pid], of this node's service
  *          {subscriber_count, Topic}        on all nodes
  *     cast publish, publish_from, and (un)subscribe with a Pid: the same without an answer
@@ -251,6 +252,42 @@ static enum hm_verdict answer_list(hm_process *self, const hm_from *from, hm_ter
     return HM_CONTINUE;
 }
 
+struct glance {
+    struct topics *topics;
+    hm_build *build;
+    uint64_t most;
+    uint32_t count;
+};
+
+static bool glance_at(void *arg, hm_term topic) {
+    struct glance *glance = arg;
+    if (glance->count >= glance->most)
+        return false;
+    hm_put_format(glance->build, "{~t, ~u}", topic, (uint64_t)topics_count(glance->topics, topic));
+    glance->count++;
+    return true;
+}
+
+static enum hm_verdict answer_glance(hm_process *self, const hm_from *from, uint64_t most) {
+    struct pubsub *pubsub = hm_data(self);
+    struct glance glance = {.topics = dispatch_topics(pubsub->dispatch), .build = hm_build_new(), .most = most};
+    struct topics_size size;
+    if (!glance.build)
+        return answer(self, from, "no_memory");
+    topics_size(glance.topics, &size);
+    hm_put_tuple(glance.build, 2);
+    hm_put_uint64(glance.build, (uint64_t)size.topics + size.patterns);
+    size_t begin = hm_put_list_begin(glance.build);
+    topics_each(glance.topics, glance_at, &glance);
+    hm_put_list_end(glance.build, begin, glance.count);
+    if (hm_build_error(glance.build))
+        answer(self, from, "no_memory");
+    else
+        hm_reply_term(self, from, hm_build_term(glance.build));
+    hm_build_free(glance.build);
+    return HM_CONTINUE;
+}
+
 /* ---- the server ---- */
 
 static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from *from) {
@@ -275,6 +312,8 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
         return answer_list(self, from, order.topic);
     if (hm_is_atom(request, "topics"))
         return answer_list(self, from, (hm_term){0});
+    if (hm_match(request, "{glance, ~u}", &count))
+        return answer_glance(self, from, count);
     return HM_UNKNOWN;
 }
 

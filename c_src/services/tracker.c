@@ -11,6 +11,7 @@
  *          {unwatch, Topic[, Pid]}            ok
  *          {watch, all[, Pid]}                {ok, HowMany}; each change of any topic as {Tracker, Diff}; {unwatch, all[, Pid]}
  *          replicas                           [{Shard, Node, up | down}]
+ *          {glance, Max}                      {Count, [{Topic, Key, Node}]}: Max of all presences at most, and how many there are
  *     cast: those that change something, without an answer
  *
  * The process `presence' answers the call trackers with the names of all of them.
@@ -504,8 +505,36 @@ static void put_replicas(const struct server *server, hm_build *build) {
     hm_put_list_end(build, begin, count);
 }
 
+static enum hm_verdict answer_glance(struct server *server, const hm_from *from, uint64_t most) {
+    uint64_t total = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < server->tracker->shards; i++)
+        total += tracker_state_count(tracker_shard_state(server->shards[i].shard));
+    hm_build_reset(server->out);
+    hm_put_tuple(server->out, 2);
+    hm_put_uint64(server->out, total);
+    size_t begin = hm_put_list_begin(server->out);
+    for (uint32_t i = 0; i < server->tracker->shards && count < most; i++) {
+        const struct tracker_replica *replica;
+        const struct tracker_value *value;
+        TAILQ_FOREACH (replica, tracker_state_replicas(tracker_shard_state(server->shards[i].shard)), next)
+            TAILQ_FOREACH (value, &replica->values, of_replica) {
+                if (!replica->up || count >= most)
+                    break;
+                hm_put_tuple(server->out, 3);
+                hm_put_term(server->out, value->topic->name);
+                hm_put_term(server->out, value->key);
+                hm_put_atom_n(server->out, replica->ref.node.at, replica->ref.node.size);
+                count++;
+            }
+    }
+    hm_put_list_end(server->out, begin, count);
+    return answer_built(server, from);
+}
+
 static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from *from) {
     struct server *server = hm_data(self);
+    uint64_t most;
     struct outcome outcome;
     struct change change;
     const char *refusal;
@@ -529,6 +558,8 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
         return answer_list(server, from, topic, false);
     if (hm_match(request, "{get_by_key, ~t, ~t}", &topic, &key))
         return answer_by_key(server, from, topic, key);
+    if (hm_match(request, "{glance, ~u}", &most))
+        return answer_glance(server, from, most);
     if (!hm_is_atom(request, "replicas"))
         return HM_UNKNOWN;
     hm_build_reset(server->out);

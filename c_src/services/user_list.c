@@ -4,6 +4,7 @@
  *     cast {add_user, User}           User is of this node; a map with the key id
  *     cast {remove_user, UserOrId}    the users of this node with that id are gone
  *     call get_users                  [User], of all nodes: Enum.uniq(own ++ those of the others)
+ *     call {glance, Max}              {Count, [User]}: the same, Max of them at most, and how many there are
  *     cast {sync, Node, [User]}       to and from the same name on other nodes: all the users of Node
  *
  * The article has two forms of it, which understand each other and which both are served here: one sends the list
@@ -477,10 +478,32 @@ static hm_term all_users(struct user_list *users) {
 
 /* ---- the server ---- */
 
+static enum hm_verdict answer_glance(hm_process *self, const hm_from *from, hm_term all, uint64_t most) {
+    struct user_list *users = hm_data(self);
+    struct hm_list list;
+    hm_term user;
+    uint32_t count = 0;
+    hm_build_reset(users->scratch);
+    hm_put_tuple(users->scratch, 2);
+    hm_put_uint64(users->scratch, (uint64_t)hm_list_length(all));
+    size_t begin = hm_put_list_begin(users->scratch);
+    for (hm_list_begin(all, &list); count < most && hm_list_next(&list, &user); count++)
+        hm_put_term(users->scratch, user);
+    hm_put_list_end(users->scratch, begin, count);
+    if (!hm_build_error(users->scratch))
+        return hm_reply_term(self, from, hm_build_term(users->scratch));
+    report_memory(self, "a glance is refused");
+    return hm_reply(self, from, "{error, system_limit}");
+}
+
 static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from *from) {
-    if (!hm_is_atom(request, "get_users"))
+    uint64_t most;
+    bool glance = hm_match(request, "{glance, ~u}", &most);
+    if (!glance && !hm_is_atom(request, "get_users"))
         return HM_UNKNOWN;
     hm_term all = all_users(hm_data(self));
+    if (all.size && glance)
+        return answer_glance(self, from, all, most);
     if (all.size)
         return hm_reply_term(self, from, all);
     report_memory(self, "get_users is refused");
