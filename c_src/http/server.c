@@ -118,8 +118,11 @@ static void sweep(struct http_server *server) {
     }
 }
 
+/* Soon enough for the oldest one's deadline. */
 static void schedule_sweep(struct http_server *server, int64_t ms) {
-    struct timeval wait = timeval_of_ms(ms);
+    const struct client *oldest = TAILQ_FIRST(&server->clients);
+    int64_t left = oldest ? server->options.timeout_ms - mono_ms_between(oldest->born, mono_now()) : ms;
+    struct timeval wait = timeval_of_ms(left >= ms ? ms : left > 0 ? left : 0);
     event_add(server->sweep, &wait);
 }
 
@@ -491,7 +494,8 @@ int http_server_open(const struct http_options *options, struct http_server **op
     server->resume = evtimer_new(options->base, on_resume, server);
     int error = server->http && server->sweep && server->resume ? HM_OK : HM_ENOMEM;
     if (!error) {
-        struct timeval timeout = timeval_of_ms(options->timeout_ms);
+        /* Later than ours, which says what is wrong before it closes. */
+        struct timeval timeout = timeval_of_ms((int64_t)options->timeout_ms + 5 * SWEEP_MS);
         evhttp_set_timeout_tv(server->http, &timeout);
         evhttp_set_max_headers_size(server->http, HARD_HEADER_BYTES);
         evhttp_set_max_body_size(server->http, BODY_BYTES);
