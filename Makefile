@@ -310,7 +310,7 @@ RUN_ENV = HERMOD='$(abspath $(PROGRAM))' HERMOD_BUILD='$(abspath $(B))' HERMOD_V
 # The suites run against a BEAM peer too, which proves the suites; under a sanitizer that would prove nothing more.
 BEAM_PEER ?= all
 
-.PHONY: beam interop bench test asan clang
+.PHONY: beam interop bench page-test page-picture test asan clang
 beam: all examples ## the ExUnit and Common Test suites; S=chat runs one, BEAM_PEER=hermod skips the BEAM peer
 	@$(RUN_ENV) erlang_test_nodes/run $(BEAM_PEER) $(S)
 
@@ -318,6 +318,14 @@ beam: all examples ## the ExUnit and Common Test suites; S=chat runs one, BEAM_P
 OTP ?= 25 27 29
 interop: all ## the suites against Hermod with other OTP releases: OTP=27 for one, S=chat for one suite; writes docs/interop.md
 	@$(RUN_ENV) erlang_test_nodes/interop $(if $(S),--suite $(S)) $(OTP)
+
+page-test: $(PROGRAM) ## the status page of --metrics in a headless Chromium, which is installed when it is missing
+	@scripts/bootstrap page
+	@$(RUN_ENV) test/page/run
+
+page-picture: $(PROGRAM) ## docs/status-page.png, as it looks now
+	@scripts/bootstrap page
+	@$(RUN_ENV) test/page/run --picture docs/status-page.png
 
 bench: all ## measure beside a BEAM in the same role
 	@$(RUN_ENV) test/bench/run
