@@ -5,7 +5,7 @@
 
 /* The first words of the ids in this tree: test/check-log-ids compares. In alphabetical order. */
 static const char *const MODULES[] = {
-    "appmon", "call",   "chat",    "discovery", "epmd",       "eval",  "global", "greeter", "hs",  "io",   "link",   "listen",
+    "appmon", "call",   "chat",    "discovery", "epmd",       "eval",  "global", "greeter", "hs",  "http", "io",   "link",   "listen",
     "log",    "logger", "monitor", "node",      "notify",     "peer",  "pg",     "phoenix", "presence", "process", "pubsub", "rex",
     "rpc",    "server", "signal",  "spawn",     "supervisor", "sys",   "task",   "trace", "user_list",
 };
