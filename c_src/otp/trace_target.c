@@ -348,6 +348,8 @@ int trace_target_read(struct hm_node *node, hm_term term, struct trace_target *t
     *target = (struct trace_target){.arity = TRACE_ANY_ARITY};
     if (why && capacity)
         *why = '\0';
+    if (!term.size)
+        return bad_term(&reader);
     enum hm_type type = hm_term_type(term);
     if (type == HM_TYPE_BINARY || type == HM_TYPE_LIST) {
         if (!hm_get_text(term, text, sizeof text, &size) || size == 0 || strlen(text) != size)
