@@ -150,7 +150,7 @@ static void put_peer(struct put *put, const struct peer_row *row, size_t width) 
 static int put_peers(struct put *put) {
     const struct numbers *now = put->view->now;
     size_t shown = now->peer_count, room = put->view->rows ? put->view->rows / 3 : ALL_PEERS;
-    size_t width = name_width(put, now->is_hermod ? 53 : 8);
+    size_t width = name_width(put, now->is_hermod ? 58 : 8);
     char name[NAME_BYTES];
     if (put->view->no_peers || shown == 0 || room < 3)
         return HM_OK;

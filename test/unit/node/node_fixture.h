@@ -115,6 +115,7 @@ static inline void fixture_free(struct hm_node *node) {
     assert_null(node->aliases);
     assert_null(node->registry);
     peers_free(node);
+    metrics_fini(&node->metrics);
     turn_free(node->turn);
     dist_fini(&node->dist);
     process_table_free(node);

@@ -115,6 +115,7 @@ static inline void fixture_close(struct fixture *fixture) {
         assert_null(node->registry);
         peers_free(node);
         otp_stop(node);
+        metrics_fini(&node->metrics);
         if (node->turn)
             turn_free(node->turn);
         dist_fini(&node->dist);
