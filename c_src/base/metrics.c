@@ -9,6 +9,7 @@ struct hm_metrics {
     size_t count;
     hm_metrics_collect *collect;
     void *arg;
+    uint32_t hashes[]; /* of the names: a walk compares each with each */
 };
 
 struct hm_metrics_out {
@@ -53,8 +54,11 @@ static bool is_named_well(const struct hm_metric *metric) {
     return is_name(metric->name);
 }
 
-static bool is_same(const struct hm_metric *a, const struct hm_metric *b) {
-    return a == b || strcmp(a->name, b->name) == 0;
+static uint32_t hash_of(const char *name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash;
 }
 
 static bool agrees(const struct hm_metric *a, const struct hm_metric *b) {
@@ -67,30 +71,41 @@ static bool agrees(const struct hm_metric *a, const struct hm_metric *b) {
     return true;
 }
 
-static const struct hm_metric *find(const struct hm_metric *table, size_t count, const struct hm_metric *metric) {
-    for (size_t i = 0; i < count; i++)
-        if (is_same(&table[i], metric))
-            return &table[i];
+static const struct hm_metric *find(const struct hm_metrics *source, const char *name, uint32_t hash) {
+    for (size_t i = 0; i < source->count; i++)
+        if (source->hashes[i] == hash && strcmp(source->table[i].name, name) == 0)
+            return &source->table[i];
     return NULL;
+}
+
+/* 0, or what is wrong with a row of a table: those before it are well. */
+static int check_row(const struct metrics *metrics, const struct hm_metric *table, size_t row) {
+    if (!is_named_well(&table[row]))
+        return HM_ENAME;
+    for (size_t i = 0; i < row; i++)
+        if (strcmp(table[i].name, table[row].name) == 0)
+            return HM_EINVAL;
+    for (const struct hm_metrics *other = metrics->first; other; other = other->next) {
+        const struct hm_metric *same = find(other, table[row].name, hash_of(table[row].name));
+        if (same && !agrees(same, &table[row]))
+            return HM_EINVAL;
+    }
+    return HM_OK;
 }
 
 int metrics_add(struct metrics *metrics, const struct hm_metric *table, size_t count, hm_metrics_collect *collect, void *arg,
                 struct hm_metrics **made) {
     for (size_t i = 0; i < count; i++) {
-        if (!is_named_well(&table[i]))
-            return HM_ENAME;
-        if (find(table, i, &table[i]))
-            return HM_EINVAL;
-        for (const struct hm_metrics *other = metrics->first; other; other = other->next) {
-            const struct hm_metric *same = find(other->table, other->count, &table[i]);
-            if (same && !agrees(same, &table[i]))
-                return HM_EINVAL;
-        }
+        int error = check_row(metrics, table, i);
+        if (error)
+            return error;
     }
-    struct hm_metrics *source = malloc(sizeof *source);
+    struct hm_metrics *source = malloc(sizeof *source + count * sizeof *source->hashes);
     if (!source)
         return HM_ENOMEM;
     *source = (struct hm_metrics){metrics, NULL, table, count, collect, arg};
+    for (size_t i = 0; i < count; i++)
+        source->hashes[i] = hash_of(table[i].name);
     struct hm_metrics **end = &metrics->first;
     while (*end)
         end = &(*end)->next;
@@ -136,27 +151,34 @@ void hm_metric_put_histogram(hm_metrics_out *out, const struct hm_text labels[],
     put(out, &(struct hm_sample){.labels = labels, .histogram = histogram});
 }
 
-static void read_source(const struct hm_metrics *source, hm_metrics_out *out) {
-    const struct hm_metric *metric = find(source->table, source->count, out->metric);
-    if (metric)
-        source->collect(source->arg, (size_t)(metric - source->table), out);
-}
-
-static bool came_before(const struct metrics *metrics, const struct hm_metrics *until, const struct hm_metric *metric) {
+static bool came_before(const struct metrics *metrics, const struct hm_metrics *until, size_t row) {
     for (const struct hm_metrics *source = metrics->first; source != until; source = source->next)
-        if (find(source->table, source->count, metric))
+        if (find(source, until->table[row].name, until->hashes[row]))
             return true;
     return false;
 }
 
+size_t metrics_count(const struct metrics *metrics) {
+    size_t count = 0;
+    for (const struct hm_metrics *source = metrics->first; source; source = source->next)
+        for (size_t i = 0; i < source->count; i++)
+            count += !came_before(metrics, source, i);
+    return count;
+}
+
+static void read_metric(const struct hm_metrics *first, size_t row, const struct hm_metrics_reader *reader) {
+    hm_metrics_out out = {.reader = reader, .metric = &first->table[row]};
+    reader->metric(reader->arg, out.metric);
+    for (const struct hm_metrics *source = first; source; source = source->next) {
+        const struct hm_metric *metric = find(source, out.metric->name, first->hashes[row]);
+        if (metric)
+            source->collect(source->arg, (size_t)(metric - source->table), &out);
+    }
+}
+
 void metrics_read(const struct metrics *metrics, const struct hm_metrics_reader *reader) {
     for (const struct hm_metrics *source = metrics->first; source; source = source->next)
-        for (size_t i = 0; i < source->count; i++) {
-            if (came_before(metrics, source, &source->table[i]))
-                continue;
-            hm_metrics_out out = {.reader = reader, .metric = &source->table[i]};
-            reader->metric(reader->arg, out.metric);
-            for (const struct hm_metrics *other = source; other; other = other->next)
-                read_source(other, &out);
-        }
+        for (size_t i = 0; i < source->count; i++)
+            if (!came_before(metrics, source, i))
+                read_metric(source, i, reader);
 }

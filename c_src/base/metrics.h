@@ -18,6 +18,7 @@ struct metrics {
 /* See hm_metrics_add. */
 int metrics_add(struct metrics *metrics, const struct hm_metric *table, size_t count, hm_metrics_collect *collect, void *arg,
                 struct hm_metrics **source);
+size_t metrics_count(const struct metrics *metrics); /* how many different ones */
 void metrics_read(const struct metrics *metrics, const struct hm_metrics_reader *reader);
 void metrics_fini(struct metrics *metrics);
 

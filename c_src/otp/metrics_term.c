@@ -1,10 +1,5 @@
 #include "otp/metrics_term.h"
 
-/* A map or a list says first how many follow, so the metrics are counted in a walk of their own. */
-struct counting {
-    uint32_t metrics;
-};
-
 struct writing {
     hm_build *build;
     bool in_list;
@@ -12,17 +7,6 @@ struct writing {
     uint32_t samples;
     bool is_open; /* a metric without labels that has no sample yet */
 };
-
-static void count_metric(void *arg, const struct hm_metric *metric) {
-    (void)metric;
-    ((struct counting *)arg)->metrics++;
-}
-
-static void count_nothing(void *arg, const struct hm_metric *metric, const struct hm_sample *sample) {
-    (void)arg;
-    (void)metric;
-    (void)sample;
-}
 
 static void end_metric(struct writing *writing) {
     if (writing->in_list)
@@ -99,10 +83,8 @@ static void put_sample(void *arg, const struct hm_metric *metric, const struct h
 }
 
 void metrics_put_term(struct hm_node *node, hm_build *build) {
-    struct counting counting = {0};
-    metrics_read(&node->metrics, &(struct hm_metrics_reader){count_metric, count_nothing, &counting});
     struct writing writing = {.build = build};
-    hm_put_map(build, counting.metrics);
+    hm_put_map(build, (uint32_t)metrics_count(&node->metrics));
     metrics_read(&node->metrics, &(struct hm_metrics_reader){begin_metric, put_sample, &writing});
     end_metric(&writing);
 }
