@@ -2,7 +2,7 @@
 %% announce a node and dial whom they hear. One process on a BEAM, which never ends by itself.
 %%
 %%   erl ... -run announcer main broadcast
-%%   erl ... -run announcer main gossip [secret]
+%%   erl ... -run announcer main gossip [secret=SECRET] [broadcast-only]
 %%   erl ... -run announcer main nodefinder
 -module(announcer).
 -export([main/1, start/1, start/2]).
@@ -42,11 +42,16 @@ open(broadcast, _) ->
 %% ---- libcluster 3.5.0, lib/strategy/gossip.ex
 
 open(gossip, Args) ->
-    Group = {233, 252, 1, 32},
+    {Group, More} = case lists:member(<<"broadcast-only">>, Args) of
+                        true -> {{255, 255, 255, 255}, []};
+                        false ->
+                            Multicast = {233, 252, 1, 32},
+                            {Multicast, [{multicast_ttl, 1}, {multicast_loop, true}, {add_membership, {Multicast, {0, 0, 0, 0}}}]}
+                    end,
     {ok, Socket} = gen_udp:open(45892, [binary, {active, true}, {ip, {0, 0, 0, 0}}, {reuseaddr, true}, {broadcast, true},
-                                        {multicast_ttl, 1}, {multicast_loop, true}, {add_membership, {Group, {0, 0, 0, 0}}}]),
+                                        {raw, 1, 15, <<1:32/native>>} | More]),
     self() ! heartbeat,
-    #{kind => gossip, socket => Socket, group => Group, secret => case Args of [Secret] -> Secret; [] -> none end};
+    #{kind => gossip, socket => Socket, group => Group, secret => hd([S || <<"secret=", S/binary>> <- Args] ++ [none])};
 
 %% ---- nodefinder 2.0.2, src/nodefinder_multicast.erl: says it once
 
