@@ -97,6 +97,14 @@ static int refused(const struct tool *tool, hm_term reply) {
     return give_up(EXIT_FAILED, "%s gave an answer that this command does not know", node);
 }
 
+/* Not on standard output, which may be JSON for somebody. */
+static void wait_for_events(struct tool *tool) {
+    const struct trace_tool *trace = tool->arg;
+    tool_wait_as_long_as_it_takes(tool);
+    give_up(EXIT_FINE, "tracing %s on %s, at most %llu event%s", trace->target, tool->target.text,
+            (unsigned long long)tool->settings->trace_limit, tool->settings->trace_limit == 1 ? "" : "s");
+}
+
 static enum hm_verdict on_started(hm_process *self, void *arg, int error, hm_term reply) {
     struct tool *tool = arg;
     uint64_t id;
@@ -109,7 +117,7 @@ static enum hm_verdict on_started(hm_process *self, void *arg, int error, hm_ter
     else if ((error = hm_monitor(self, hm_to_name("tracer", tool->peer), NULL)))
         tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
     else
-        tool_wait_as_long_as_it_takes(tool);
+        wait_for_events(tool);
     return HM_CONTINUE;
 }
 

@@ -347,6 +347,20 @@ static void say_start(struct line *line, const struct hm_trace_event *event) {
     }
 }
 
+/* {Control} or {Control, Message}. */
+static void say_control(struct line *line, hm_term term) {
+    hm_term parts[2] = {term};
+    long count = hm_tuple_arity(term);
+    if (count == 1 || count == 2)
+        hm_tuple_elements(term, (unsigned)count, parts);
+    else
+        count = 1;
+    for (long i = 0; i < count; i++) {
+        say(line, " ");
+        say_term(line, parts[i]);
+    }
+}
+
 static void say_event(struct line *line, const struct hm_trace_event *event) {
     static const char *const WORDS[] = {
         [HM_TRACE_RECEIVE] = " receives: ",
@@ -364,8 +378,8 @@ static void say_event(struct line *line, const struct hm_trace_event *event) {
     if (of_node && (event->type == HM_TRACE_RECEIVE || event->type == HM_TRACE_SEND)) {
         say(line, event->type == HM_TRACE_SEND ? "to " : "from ");
         say_name(line, event->who);
-        say(line, ": ");
-        say_term(line, event->what);
+        say(line, ":");
+        say_control(line, event->what);
         return;
     }
     say_term(line, event->who);

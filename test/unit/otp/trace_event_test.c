@@ -120,8 +120,9 @@ static void words(void **state) {
     expect_words("{trace, p, exception_from, {m, f, 1}, odd}", HM_SYNTAX_ELIXIR, "m.f/1 fails: :odd");
     expect_words("{trace, [p], 'receive', m}", HM_SYNTAX_ELIXIR, "[:p] receives: :m");
     expect_words("{trace, [p], send, m, to}", HM_SYNTAX_ERLANG, "[p] sends to to: m");
-    expect_words("{trace, a@b, 'receive', {{link, x, y}}}", HM_SYNTAX_ELIXIR, "from a@b: {{:link, :x, :y}}");
-    expect_words("{trace, a@b, send, {{link, x, y}}, a@b}", HM_SYNTAX_ELIXIR, "to a@b: {{:link, :x, :y}}");
+    expect_words("{trace, a@b, 'receive', {{link, x, y}}}", HM_SYNTAX_ELIXIR, "from a@b: {:link, :x, :y}");
+    expect_words("{trace, a@b, send, {{send, x, y}, hi}, a@b}", HM_SYNTAX_ELIXIR, "to a@b: {:send, :x, :y} :hi");
+    expect_words("{trace, a@b, 'receive', odd}", HM_SYNTAX_ELIXIR, "from a@b: :odd");
     expect_words("{trace, p, spawned, q, {m, f, [1, a]}}", HM_SYNTAX_ELIXIR, ":p is started by :q: m.f/2 with: [1, :a]");
     expect_words("{trace, p, spawned, q, strange}", HM_SYNTAX_ELIXIR, ":p is started by :q: :strange");
     expect_words("{trace, p, call, strange}", HM_SYNTAX_ELIXIR, ":p call :strange");
