@@ -60,6 +60,8 @@ int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t
         int error;
         if (!to[i].node || to[i].node == node->name) {
             node->counters.messages_local += done_here;
+            if (done_here && node->trace)
+                node->trace->on_send(node, from, hm_to_pid(to[i]), NULL, message);
             error = done_here ? HM_OK : route_send(node, from, hm_to_pid(to[i]), message, shared);
         } else {
             if (node->trace)
