@@ -23,8 +23,6 @@
 
 static const char SERVICE[] = "pubsub";
 
-enum { AGAIN_MS = 100 };
-
 struct subscription {
     UT_hash_handle hh;
     uint64_t hash;
@@ -45,8 +43,6 @@ struct subscriber {
     hm_process *process;
     struct subscription *table; /* by hash */
     const struct subscription *last; /* that heard something */
-    hm_ref service;             /* monitor of the service */
-    hm_ref own;                 /* in the message of the timer */
 };
 
 /* ---- the table ---- */
@@ -135,26 +131,17 @@ static int request(const struct subscriber *subscriber, const struct subscriptio
     return send_built(subscriber->process, build);
 }
 
-/* Asks for all of them, and to be told when the service ends. false: it is not there. */
-static bool renew(struct subscriber *subscriber) {
-    struct subscription *first, *next, *one;
-    if (!has_service(subscriber->process) ||
-        hm_monitor(subscriber->process, hm_to_name(SERVICE, NULL), &subscriber->service))
-        return false;
-    HASH_ITER(hh, subscriber->table, first, next)
-        for (one = first; one; one = one->same)
-            request(subscriber, one);
-    return true;
-}
-
-static void renew_later(struct subscriber *subscriber) {
-    hm_build *build = hm_build_new();
-    if (build)
-        hm_put_format(build, "{'$pubsub', again, ~r}", &subscriber->own);
-    if (!build || hm_build_error(build) ||
-        hm_send_after(subscriber->process, AGAIN_MS, hm_build_term(build), NULL))
-        hm_log(subscriber->process, HM_LOG_WARN, "pubsub.memory", "no memory to subscribe again");
-    hm_build_free(build);
+/* The service is there, for the first time or again: it knows nothing of what it was asked before. */
+static int renew(hm_process *self, void *arg, hm_pid service) {
+    const struct subscriber *subscriber = arg;
+    const struct subscription *first, *one;
+    int error = HM_OK;
+    (void)self;
+    (void)service;
+    for (first = subscriber->table; first && !error; first = first->hh.next)
+        for (one = first; one && !error; one = one->same)
+            error = request(subscriber, one);
+    return error;
 }
 
 /* ---- messages ---- */
@@ -203,38 +190,18 @@ static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_t
     return HM_CONTINUE;
 }
 
-static bool is_ref(const struct subscriber *subscriber, hm_term term, const hm_ref *wanted) {
-    hm_ref ref;
-    return hm_get_ref(hm_node_of(subscriber->process), term, &ref) && hm_ref_equal(&ref, wanted);
-}
-
 static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term term, enum hm_verdict *verdict) {
     struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
-    hm_term elements[5];
+    hm_term elements[4];
     (void)self;
     if (hear_again(subscriber, term, verdict))
         return true;
-    long arity = hm_tuple_arity(term);
-    if (arity < 3 || arity > 5 || !hm_tuple_elements(term, (unsigned)arity, elements))
+    if (hm_tuple_arity(term) != 4 || !hm_tuple_elements(term, 4, elements) || !hm_is_atom(elements[0], "$pubsub"))
         return false;
-    if (arity == 5) {
-        if (!hm_is_atom(elements[0], "DOWN") || !is_ref(subscriber, elements[1], &subscriber->service))
-            return false;
-        renew_later(subscriber);
-        return true;
-    }
-    if (!hm_is_atom(elements[0], "$pubsub"))
-        return false;
-    if (arity == 3) {
-        if (!hm_is_atom(elements[1], "again") || !is_ref(subscriber, elements[2], &subscriber->own))
-            return false;
-        if (!renew(subscriber))
-            renew_later(subscriber);
-    } else if (hm_is_atom(elements[1], "refused")) {
+    if (hm_is_atom(elements[1], "refused"))
         *verdict = refuse(subscriber, elements[2], elements[3]);
-    } else {
+    else
         *verdict = hear(subscriber, elements[1], elements[2], elements[3]);
-    }
     return true;
 }
 
@@ -267,10 +234,10 @@ static struct subscriber *new_subscriber(hm_process *self) {
     if (!subscriber)
         return NULL;
     subscriber->process = self;
-    subscriber->own = hm_make_ref(hm_node_of(self));
     subscriber->waiter.message = on_message;
     subscriber->waiter.ended = on_ended;
-    if (hm_monitor(self, hm_to_name(SERVICE, NULL), &subscriber->service)) {
+    /* Before the waiter: that one is found first then, by every message. */
+    if (hm_follow(self, SERVICE, renew, subscriber)) {
         free(subscriber);
         return NULL;
     }

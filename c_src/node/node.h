@@ -81,6 +81,7 @@ struct hm_node {
     } fanouts;                       /* fanout.c */
 
     struct registry_entry *registry; /* registry.c */
+    struct followed *followed;       /* follow.c: names that somebody waits for */
     struct link *links;              /* links.c */
     struct monitor *monitors;        /* monitors.c */
     struct alias *aliases;           /* aliases.c */

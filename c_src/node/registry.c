@@ -1,5 +1,6 @@
 #include "node/registry.h"
 
+#include "node/follow.h"
 #include "node/trace.h"
 
 /* Names are short; uthash's own function takes longer to begin than they are long. */
@@ -69,6 +70,7 @@ int registry_add(hm_process *process, const char *text, size_t size) {
     }
     process->name = entry;
     trace_news(process, TRACE_REGISTERED, HM_NO_PID, (hm_term){0});
+    follow_on_registered(node, bytes_of(entry->text, size));
     return HM_OK;
 }
 

@@ -144,7 +144,7 @@ struct sending {
     bool (*is_served)(void *arg, const hm_node_name *node);
     void *arg;
     hm_build *build; /* made for the first member */
-    uint64_t count;
+    uint64_t count, lost;
 };
 
 static void send_to_member(void *arg, hm_pid member) {
@@ -156,15 +156,21 @@ static void send_to_member(void *arg, hm_pid member) {
         if (sending->build)
             put_message(sending->bus, sending->build, sending->topic, sending->message);
     }
-    if (sending->build && !hm_build_error(sending->build))
-        sending->count += hm_send(sending->self, hm_to_pid(member), hm_build_term(sending->build)) == HM_OK;
+    if (sending->build && !hm_build_error(sending->build) &&
+        !hm_send(sending->self, hm_to_pid(member), hm_build_term(sending->build)))
+        sending->count++;
+    else
+        sending->lost++;
 }
 
 uint64_t bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_term message,
                  bool (*is_served)(void *arg, const hm_node_name *node), void *arg) {
-    struct sending sending = {bus, self, topic, message, is_served, arg, NULL, 0};
+    struct sending sending = {bus, self, topic, message, is_served, arg, NULL, 0, 0};
     hm_pg_members(hm_node_of(self), bus->scope, hm_build_term(bus->group), HM_PG_REMOTE, send_to_member, &sending);
     hm_build_free(sending.build);
+    if (sending.lost)
+        hm_log(self, HM_LOG_WARN, "pubsub.memory", "no memory to send a publication: %llu members of %s do not get it",
+               (unsigned long long)sending.lost, bus->name);
     return sending.count;
 }
 
@@ -172,55 +178,26 @@ uint64_t bus_publish(const struct bus *bus, hm_process *self, hm_term topic, hm_
 
 struct coordinator {
     const struct bus *bus;
-    hm_ref scope;
-    hm_ref own;
     uint64_t received;
     hm_metrics *metrics;
 };
 
-enum { REJOIN_MS = 100 };
-
-static int join(hm_process *self, struct coordinator *coordinator) {
-    const struct bus *bus = coordinator->bus;
-    hm_node *node = hm_node_of(self);
-    int error = hm_pg_start(node, bus->scope);
-    if (!error)
-        error = hm_pg_join(node, bus->scope, hm_build_term(bus->group), hm_self(self));
-    if (!error)
-        error = hm_monitor(self, hm_to_name(bus->scope ? bus->scope : "pg", NULL), &coordinator->scope);
-    return error;
-}
-
-/* The scope has ended and is started again. */
-static void rejoin(hm_process *self, struct coordinator *coordinator) {
-    const struct bus *bus = coordinator->bus;
-    hm_build *build;
-    (void)hm_pg_leave(hm_node_of(self), bus->scope, hm_build_term(bus->group), hm_self(self));
-    if (!join(self, coordinator) || !(build = hm_build_new()))
-        return;
-    hm_put_format(build, "{~r, rejoin}", &coordinator->own);
-    if (!hm_build_error(build))
-        hm_send_after(self, REJOIN_MS, hm_build_term(build), NULL);
-    hm_build_free(build);
+/* The scope is there, for the first time or again. */
+static int join(hm_process *self, void *arg, hm_pid scope) {
+    const struct bus *bus = arg;
+    (void)scope;
+    return hm_pg_join(hm_node_of(self), bus->scope, hm_build_term(bus->group), hm_self(self));
 }
 
 static enum hm_verdict on_info(hm_process *self, hm_term term) {
     struct coordinator *coordinator = hm_data(self);
-    hm_term topic, message, ref_term;
-    hm_ref ref;
-    if (bus_read(coordinator->bus, term, &topic, &message)) {
-        coordinator->received++;
-        hm_sendf(self, hm_to_name("pubsub", NULL), "{'$pubsub', bus, ~t, ~t}", topic, message);
-        return HM_CONTINUE;
-    }
-    if ((hm_match(term, "{'DOWN', ~t, process, _, _}", &ref_term) && hm_get_ref(hm_node_of(self), ref_term, &ref) &&
-         hm_ref_equal(&ref, &coordinator->scope)) ||
-        (hm_match(term, "{~t, rejoin}", &ref_term) && hm_get_ref(hm_node_of(self), ref_term, &ref) &&
-         hm_ref_equal(&ref, &coordinator->own))) {
-        rejoin(self, coordinator);
-        return HM_CONTINUE;
-    }
-    return HM_UNKNOWN;
+    hm_term topic, message;
+    if (!bus_read(coordinator->bus, term, &topic, &message))
+        return HM_UNKNOWN;
+    coordinator->received++;
+    if (hm_sendf(self, hm_to_name("pubsub", NULL), "{'$pubsub', bus, ~t, ~t}", topic, message))
+        hm_log(self, HM_LOG_WARN, "pubsub.memory", "a publication for %s is lost: no memory", coordinator->bus->name);
+    return HM_CONTINUE;
 }
 
 static const struct hm_metric metrics[] = {
@@ -238,9 +215,10 @@ static int init(hm_process *self, void *argument) {
     struct coordinator *coordinator = calloc(1, sizeof *coordinator);
     if (!coordinator)
         return HM_ENOMEM;
-    coordinator->bus = argument;
-    coordinator->own = hm_make_ref(hm_node_of(self));
-    int error = join(self, coordinator);
+    const struct bus *bus = coordinator->bus = argument;
+    int error = hm_pg_start(hm_node_of(self), bus->scope);
+    if (!error)
+        error = hm_follow(self, bus->scope ? bus->scope : "pg", join, argument);
     if (!error)
         error = hm_metrics_add(hm_node_of(self), metrics, 1, collect, coordinator, &coordinator->metrics);
     if (error) {

@@ -288,16 +288,15 @@ static void drain_follower(struct dispatch *dispatch, struct follower *follower)
     struct missed *missed;
     hm_address to = hm_to_pid(follower->pid);
     while ((missed = STAILQ_FIRST(&backlog->missed))) {
-        if (is_busy(dispatch, follower->place))
+        if (is_busy(dispatch, follower->place) ||
+            hm_sendf(dispatch->self, to, "{pubsub_dropped, ~t, ~u}", (hm_term){missed->topic, missed->size}, missed->count))
             return;
-        hm_sendf(dispatch->self, to, "{pubsub_dropped, ~t, ~u}", (hm_term){missed->topic, missed->size},
-                 missed->count);
         forget_missed(backlog);
     }
     while ((waiting = STAILQ_FIRST(&backlog->waiting))) {
-        if (is_busy(dispatch, follower->place))
+        if (is_busy(dispatch, follower->place) ||
+            hm_send(dispatch->self, to, (hm_term){waiting->bytes + waiting->topic_size, waiting->size}))
             return;
-        hm_send(dispatch->self, to, (hm_term){waiting->bytes + waiting->topic_size, waiting->size});
         forget_oldest(backlog);
     }
     drop_backlog(dispatch, follower);
@@ -327,13 +326,19 @@ static void disconnect(struct dispatch *dispatch, struct place *place) {
     hm_disconnect(hm_node_of(dispatch->self), place->node);
 }
 
+static void report_lost(struct dispatch *dispatch, uint32_t count) {
+    dispatch->counters.dropped += count;
+    hm_log(dispatch->self, HM_LOG_WARN, "pubsub.memory", "no memory to send a message: %u subscribers or more do not get it", count);
+}
+
 /* To one subscriber while its node, or another one, is slow. */
 static void send_slowly(struct dispatch *dispatch, struct follower *follower, uint32_t options, hm_term topic,
                         hm_term message) {
     if (follower->backlog)
         drain_follower(dispatch, follower);
     if (!follower->backlog && !is_busy(dispatch, follower->place)) {
-        hm_send(dispatch->self, hm_to_pid(follower->pid), message);
+        if (hm_send(dispatch->self, hm_to_pid(follower->pid), message))
+            report_lost(dispatch, 1);
         return;
     }
     if (!follower->place->told) {
@@ -367,8 +372,10 @@ struct publication {
 /* Whether a subscriber of these may be slow. */
 static bool any_slow(struct dispatch *dispatch) {
     struct place *place;
-    if (!TAILQ_EMPTY(&dispatch->slow))
+    if (!TAILQ_EMPTY(&dispatch->slow)) {
+        start_timer(dispatch); /* for which there may have been no memory */
         return true;
+    }
     for (place = dispatch->places; place; place = place->hh.next)
         if (is_busy(dispatch, place))
             return true;
@@ -422,8 +429,10 @@ static void send_each(struct publication *publication, const struct topic_match 
 static void send_once(struct publication *publication, const struct topic_match *match) {
     struct dispatch *dispatch = publication->dispatch;
     hm_term message = changed_message(publication);
-    if (!message.size)
-        return; /* no memory for it */
+    if (!message.size) {
+        report_lost(dispatch, match->count);
+        return;
+    }
     for (uint32_t i = 0; i < match->count; i++) {
         struct follower *follower = topics_subscriber(dispatch->topics, match->pids[i])->data;
         uint32_t options = topics_options(dispatch->topics, match, i);
@@ -433,8 +442,8 @@ static void send_once(struct publication *publication, const struct topic_match 
         follower->got = dispatch->counters.published;
         if (publication->slow)
             send_slowly(dispatch, follower, options, publication->topic, message);
-        else
-            hm_send(dispatch->self, hm_to_pid(follower->pid), message);
+        else if (hm_send(dispatch->self, hm_to_pid(follower->pid), message))
+            report_lost(dispatch, 1);
     }
 }
 
@@ -447,8 +456,10 @@ static void on_match(void *arg, const struct topic_match *match) {
     }
     hm_term message = message_for(publication, match);
     uint32_t skip = match->count;
-    if (!message.size)
-        return; /* no memory for it */
+    if (!message.size) {
+        report_lost(dispatch, match->count);
+        return;
+    }
     if (publication->publisher.node) {
         uint32_t own = topics_position(dispatch->topics, match, publication->publisher);
         if (own < match->count &&
@@ -460,9 +471,11 @@ static void on_match(void *arg, const struct topic_match *match) {
         send_each(publication, match, skip, message);
         return;
     }
-    hm_send_many(dispatch->self, match->pids, skip, message);
-    if (skip + 1 < match->count)
-        hm_send_many(dispatch->self, match->pids + skip + 1, match->count - skip - 1, message);
+    int error = hm_send_many(dispatch->self, match->pids, skip, message);
+    if (skip + 1 < match->count && hm_send_many(dispatch->self, match->pids + skip + 1, match->count - skip - 1, message))
+        error = HM_ENOMEM;
+    if (error)
+        report_lost(dispatch, 1);
 }
 
 uint32_t dispatch_publish(struct dispatch *dispatch, hm_term topic, hm_term message, hm_pid publisher, bool exclude) {

@@ -30,8 +30,6 @@ static const char SCOPE[] = "Elixir.Phoenix.PubSub";
 static const char USUAL[] = "Elixir.Phoenix.PubSub";
 static const char CHANNELS[] = "Elixir.Phoenix.Channel.Server";
 
-enum { REJOIN_MS = 100 };
-
 /* ---- names ---- */
 
 static void name_group(struct phoenix *phoenix, unsigned index) {
@@ -117,7 +115,8 @@ static enum hm_verdict worker_info(hm_process *self, hm_term term) {
     hm_term topic, message;
     if (!hm_match(term, "{forward_to_local, ~t, ~t, _}", &topic, &message))
         return HM_UNKNOWN;
-    hm_sendf(self, hm_to_name(worker->phoenix->name, NULL), "{'$phoenix', ~t, ~t}", topic, message);
+    if (hm_sendf(self, hm_to_name(worker->phoenix->name, NULL), "{'$phoenix', ~t, ~t}", topic, message))
+        hm_log(self, HM_LOG_WARN, "phoenix.lost", "a broadcast from another node is lost: no memory");
     return HM_CONTINUE;
 }
 
@@ -138,8 +137,9 @@ struct server {
     hm_process *self;
     struct phoenix *phoenix;
     struct dispatch *dispatch;
-    hm_build *build, *rejoin;
-    hm_ref groups, scope, own;
+    hm_build *build;
+    hm_ref groups;
+    bool watching; /* the groups */
     unsigned used; /* how many groups broadcasts go to */
     size_t max_topic;
     uint64_t broadcasts;
@@ -153,16 +153,26 @@ static hm_term group_term(struct server *server, unsigned index) {
     return hm_build_term(server->build);
 }
 
-/* A worker joins as soon as it is there, and again when it or the scope has ended: its name says whether it is a member. */
+struct search {
+    hm_pid wanted;
+    bool found;
+};
+
+static void look_at(void *arg, hm_pid member) {
+    struct search *search = arg;
+    search->found |= hm_pid_equal(search->wanted, member);
+}
+
+/* A worker joins as soon as it and the scope are there, and again when one of them has ended. */
 static int join_worker(struct server *server, unsigned index) {
     hm_node *node = hm_node_of(server->self);
     hm_term group = group_term(server, index);
     hm_pid pid = hm_whereis(node, server->phoenix->pool[index].group);
-    if (!pid.node)
-        return HM_ENOPROC;
-    if (hm_pg_count(node, SCOPE, group, HM_PG_LOCAL) > 0)
+    if (!pid.node || !hm_whereis(node, SCOPE).node)
         return 0;
-    return hm_pg_join(node, SCOPE, group, pid);
+    struct search search = {pid, false};
+    hm_pg_members(node, SCOPE, group, HM_PG_LOCAL, look_at, &search);
+    return search.found ? 0 : hm_pg_join(node, SCOPE, group, pid);
 }
 
 /* As many groups as every other node has. */
@@ -175,21 +185,35 @@ static void count_used(struct server *server) {
         server->used++;
 }
 
-static int start_workers(struct server *server, unsigned count) {
-    struct phoenix *phoenix = server->phoenix;
-    int error = 0;
-    for (; phoenix->workers < count && !error; phoenix->workers += !error) {
-        struct phoenix_worker *worker = &phoenix->pool[phoenix->workers];
-        struct hm_start start = {.name = worker->group, .restart = true};
-        error = hm_server_start(hm_node_of(server->self), &worker_class, &start, worker, NULL);
-    }
-    return error;
-}
-
 static int join_all(struct server *server) {
     int error = 0;
     for (unsigned i = 0; i < server->phoenix->workers && !error; i++)
         error = join_worker(server, i);
+    count_used(server);
+    return error;
+}
+
+static int worker_is_there(hm_process *self, void *arg, hm_pid pid) {
+    (void)self;
+    (void)pid;
+    return join_all(arg);
+}
+
+static int follow_worker(struct server *server, unsigned index) {
+    return hm_follow(server->self, server->phoenix->pool[index].group, worker_is_there, server);
+}
+
+static int start_workers(struct server *server, unsigned count) {
+    struct phoenix *phoenix = server->phoenix;
+    int error = 0;
+    while (phoenix->workers < count && !error) {
+        struct phoenix_worker *worker = &phoenix->pool[phoenix->workers];
+        struct hm_start start = {.name = worker->group, .restart = true};
+        error = follow_worker(server, phoenix->workers);
+        if (!error)
+            error = hm_server_start(hm_node_of(server->self), &worker_class, &start, worker, NULL);
+        phoenix->workers += !error;
+    }
     return error;
 }
 
@@ -208,20 +232,16 @@ static void learn_group(void *arg, hm_term group) {
                server->phoenix->name, index + 1);
 }
 
-static void join_later(struct server *server) {
-    hm_send_after(server->self, REJOIN_MS, hm_build_term(server->rejoin), NULL);
-}
-
-static int watch_scope(struct server *server) {
-    hm_node *node = hm_node_of(server->self);
-    int error = hm_pg_start(node, SCOPE);
+static int scope_is_there(hm_process *self, void *arg, hm_pid pid) {
+    struct server *server = arg;
+    (void)pid;
+    if (server->watching)
+        hm_pg_demonitor(self, SCOPE, &server->groups); /* of the scope that has ended, or of a first attempt */
+    int error = hm_pg_monitor_scope(self, SCOPE, &server->groups);
+    server->watching = !error;
     if (!error)
-        error = hm_pg_monitor_scope(server->self, SCOPE, &server->groups);
-    if (!error)
-        error = hm_monitor(server->self, hm_to_name(SCOPE, NULL), &server->scope);
-    if (!error)
-        error = hm_pg_groups(node, SCOPE, HM_PG_REMOTE, learn_group, server);
-    return error;
+        error = hm_pg_groups(hm_node_of(self), SCOPE, HM_PG_REMOTE, learn_group, server);
+    return error ? error : join_all(server);
 }
 
 /* ---- broadcasting ---- */
@@ -236,23 +256,27 @@ static void forward(struct server *server, hm_term topic, hm_term message, hm_te
                     const hm_node_name *only) {
     unsigned index = group_for(server, publisher);
     hm_term group = group_term(server, index);
-    hm_build *build;
-    if ((!only && hm_pg_count(hm_node_of(server->self), SCOPE, group, HM_PG_REMOTE) == 0) || !(build = hm_build_new()))
+    if (!only && hm_pg_count(hm_node_of(server->self), SCOPE, group, HM_PG_REMOTE) == 0)
         return;
-    hm_put_tuple(build, 4);
-    hm_put_atom(build, "forward_to_local");
-    hm_put_term(build, topic);
-    hm_put_term(build, message);
-    if (dispatcher.size)
-        hm_put_term(build, dispatcher);
-    else
-        hm_put_atom(build, USUAL);
-    if (hm_build_error(build))
-        hm_log(server->self, HM_LOG_WARN, "phoenix.lost", "a broadcast is lost: %s", hm_strerror(hm_build_error(build)));
-    else if (only)
-        hm_send(server->self, hm_to_name(server->phoenix->pool[index].group, only), hm_build_term(build));
-    else
-        hm_pg_send(server->self, SCOPE, group, HM_PG_REMOTE, hm_build_term(build));
+    hm_build *build = hm_build_new();
+    int error = HM_ENOMEM;
+    if (build) {
+        hm_put_tuple(build, 4);
+        hm_put_atom(build, "forward_to_local");
+        hm_put_term(build, topic);
+        hm_put_term(build, message);
+        if (dispatcher.size)
+            hm_put_term(build, dispatcher);
+        else
+            hm_put_atom(build, USUAL);
+        error = hm_build_error(build);
+    }
+    if (!error && only)
+        error = hm_send(server->self, hm_to_name(server->phoenix->pool[index].group, only), hm_build_term(build));
+    else if (!error)
+        error = hm_pg_send(server->self, SCOPE, group, HM_PG_REMOTE, hm_build_term(build));
+    if (error)
+        hm_log(server->self, HM_LOG_WARN, "phoenix.lost", "a broadcast does not reach all nodes: %s", hm_strerror(error));
     hm_build_free(build);
 }
 
@@ -398,13 +422,6 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     return HM_CONTINUE;
 }
 
-static void on_group(struct server *server, hm_term group) {
-    learn_group(server, group);
-    if (join_all(server))
-        join_later(server);
-    count_used(server);
-}
-
 static enum hm_verdict on_info(hm_process *self, hm_term term) {
     struct server *server = hm_data(self);
     hm_node *node = hm_node_of(self);
@@ -417,19 +434,11 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     }
     if (hm_match(term, "{~t, ~a, ~t, _}", &ref_term, &what, &group) && hm_get_ref(node, ref_term, &ref) &&
         hm_ref_equal(&ref, &server->groups)) {
-        on_group(server, group);
+        learn_group(server, group);
+        count_used(server);
         return HM_CONTINUE;
     }
-    bool scope_ended = hm_match(term, "{'DOWN', ~t, process, _, _}", &ref_term) &&
-                       hm_get_ref(node, ref_term, &ref) && hm_ref_equal(&ref, &server->scope);
-    bool again = !scope_ended && hm_match(term, "{~t, rejoin}", &ref_term) && hm_get_ref(node, ref_term, &ref) &&
-                 hm_ref_equal(&ref, &server->own);
-    if (!scope_ended && !again)
-        return dispatch_info(server->dispatch, term) ? HM_CONTINUE : HM_UNKNOWN;
-    if ((scope_ended && watch_scope(server)) || join_all(server))
-        join_later(server);
-    count_used(server);
-    return HM_CONTINUE;
+    return dispatch_info(server->dispatch, term) ? HM_CONTINUE : HM_UNKNOWN;
 }
 
 enum { METRIC_BROADCASTS, METRIC_POOL, METRICS };
@@ -452,7 +461,6 @@ static void free_server(struct server *server) {
     hm_metrics_remove(server->own_metrics);
     dispatch_free(server->dispatch);
     hm_build_free(server->build);
-    hm_build_free(server->rejoin);
     free(server);
 }
 
@@ -472,20 +480,22 @@ static int init(hm_process *self, void *argument) {
     server->phoenix = phoenix;
     server->used = 1;
     server->max_topic = PUBSUB_DEFAULT_MAX_TOPIC;
-    server->own = hm_make_ref(hm_node_of(self));
     server->dispatch = dispatch_new(self, &limits, &events, server);
     server->build = hm_build_new();
-    server->rejoin = hm_build_new();
-    if (!server->dispatch || !server->build || !server->rejoin)
+    if (!server->dispatch || !server->build)
         goto fail;
-    hm_put_format(server->rejoin, "{~r, rejoin}", &server->own);
     if ((error = dispatch_metrics_add(&server->metrics, hm_node_of(self), server->dispatch, phoenix->name)) ||
         (error = hm_metrics_add(hm_node_of(self), metrics, METRICS, collect, server, &server->own_metrics)))
         goto fail;
-    if ((error = hm_build_error(server->rejoin)) || (error = start_workers(server, phoenix->pool_size)) ||
-        (error = watch_scope(server)) || (error = join_all(server)))
+    error = hm_pg_start(hm_node_of(self), SCOPE);
+    for (unsigned i = 0; i < phoenix->workers && !error; i++) /* of a predecessor */
+        error = follow_worker(server, i);
+    if (!error)
+        error = start_workers(server, phoenix->pool_size);
+    if (!error)
+        error = hm_follow(self, SCOPE, scope_is_there, server);
+    if (error)
         goto fail;
-    count_used(server);
     hm_set_data(self, server);
     return 0;
 fail:

@@ -21,7 +21,7 @@ enum {
     TELL_MS = 2,
     TELL_BYTES = 64 * 1024, /* of one message about topics */
     PEERS_MAX = 4096,
-    REJOIN_MS = 100, /* after the scope of the process groups has ended */
+    AGAIN_MS = 100, /* after something for which there was no memory */
     PEER_TOPICS_MAX = 10000000, /* of all peers together */
 };
 
@@ -37,7 +37,9 @@ struct peer {
     struct pid_key key;
     hm_pid pid;
     hm_ref monitor;
-    bool lost; /* the table had no memory for it */
+    bool owed;  /* something could not be told: all again */
+    bool lacks; /* something of it could not be kept: it is asked for all again */
+    bool lost;  /* the table had no memory for it */
 };
 
 /* A topic of ours whose number of subscribers has changed since it was told. */
@@ -57,10 +59,12 @@ struct pubsub_peers {
     struct dispatch *interests; /* of the peers */
     struct peer *peers;         /* by pid */
     struct change *changes;     /* by topic */
-    hm_build *build, *tick, *rejoin;
-    hm_ref own_ref;               /* in our own messages to ourselves */
-    hm_build *group;              /* {hermod, pubsub} */
-    hm_ref members_ref, scope_ref; /* monitors of the group and of its scope */
+    hm_build *build, *tick;
+    hm_ref own_ref;     /* in our own messages to ourselves */
+    hm_build *group;    /* {hermod, pubsub} */
+    hm_ref members_ref; /* monitor of the group */
+    bool watching;      /* it */
+    bool unmet;         /* there may be members that we do not know yet */
     bool ticking;
 };
 
@@ -68,10 +72,25 @@ struct pubsub_peers {
 
 struct telling {
     struct pubsub_peers *peers;
-    const hm_pid *to; /* NULL: all peers */
+    struct peer *to; /* NULL: all peers */
+    const char *what; /* topics: what has changed; all: forget what I said before */
     size_t begin, bytes;
     uint32_t count;
 };
+
+static void tick_after(struct pubsub_peers *peers, int64_t ms) {
+    if (!peers->ticking)
+        peers->ticking = hm_send_after(peers->self, ms, hm_build_term(peers->tick), NULL) == 0;
+}
+
+/* What there was no memory for is tried again; should there be none for a timer either, with whatever comes next. */
+static void catch_up_later(struct pubsub_peers *peers) {
+    const struct peer *peer = peers->peers;
+    while (peer && !peer->owed && !peer->lacks)
+        peer = peer->hh.next;
+    if (peer || peers->unmet || peers->changes)
+        tick_after(peers, AGAIN_MS);
+}
 
 static void begin_telling(struct telling *telling) {
     hm_build *build = telling->peers->build;
@@ -79,26 +98,30 @@ static void begin_telling(struct telling *telling) {
     hm_put_tuple(build, 4);
     hm_put_atom(build, "$pubsub");
     hm_put_pid(build, hm_self(telling->peers->self));
-    hm_put_atom(build, "topics");
+    hm_put_atom(build, telling->what);
     telling->begin = hm_put_list_begin(build);
     telling->bytes = 0;
     telling->count = 0;
 }
 
+static void send_to(const struct telling *telling, struct peer *peer) {
+    const hm_build *build = telling->peers->build;
+    if (hm_build_error(build) || hm_send(telling->peers->self, hm_to_pid(peer->pid), hm_build_term(build)))
+        peer->owed = true;
+}
+
 static void end_telling(struct telling *telling) {
     struct pubsub_peers *peers = telling->peers;
-    hm_build *build = peers->build;
     struct peer *peer;
-    hm_put_list_end(build, telling->begin, telling->count);
-    int error = hm_build_error(build);
-    if (error) {
-        hm_log(peers->self, HM_LOG_WARN, "pubsub.memory", "other nodes are not told of topics: %s", hm_strerror(error));
-    } else if (telling->to) {
-        hm_send(peers->self, hm_to_pid(*telling->to), hm_build_term(build));
-    } else {
+    hm_put_list_end(peers->build, telling->begin, telling->count);
+    if (hm_build_error(peers->build))
+        hm_log(peers->self, HM_LOG_WARN, "pubsub.memory", "no memory to tell other nodes of topics; trying again");
+    if (telling->to)
+        send_to(telling, telling->to);
+    else
         for (peer = peers->peers; peer; peer = peer->hh.next)
-            hm_send(peers->self, hm_to_pid(peer->pid), hm_build_term(build));
-    }
+            send_to(telling, peer);
+    telling->what = "topics";
 }
 
 static void tell(struct telling *telling, hm_term topic, uint32_t count) {
@@ -115,9 +138,8 @@ static void tell(struct telling *telling, hm_term topic, uint32_t count) {
 }
 
 static void tell_changes(struct pubsub_peers *peers) {
-    struct telling telling = {.peers = peers};
+    struct telling telling = {.peers = peers, .what = "topics"};
     struct change *change, *next;
-    peers->ticking = false;
     begin_telling(&telling);
     HASH_ITER(hh, peers->changes, change, next) {
         tell(&telling, (hm_term){change->topic, change->size}, change->count);
@@ -133,34 +155,40 @@ void pubsub_peers_changed(struct pubsub_peers *peers, hm_term topic, uint32_t co
     if (!peers || !peers->peers)
         return;
     HASH_FIND(hh, peers->changes, topic.bytes, topic.size, change);
-    if (change) {
-        change->count = count;
-        return;
-    }
-    change = calloc(1, sizeof *change + topic.size);
-    if (change) {
-        change->count = count;
-        change->size = topic.size;
-        memcpy(change->topic, topic.bytes, topic.size);
-        HASH_ADD(hh, peers->changes, topic, topic.size, change);
+    if (!change) {
+        change = calloc(1, sizeof *change + topic.size);
+        if (change) {
+            change->size = topic.size;
+            memcpy(change->topic, topic.bytes, topic.size);
+            HASH_ADD(hh, peers->changes, topic, topic.size, change);
+        }
     }
     if (!change || change->lost) {
         /* Told at once and alone then. */
-        struct telling telling = {.peers = peers};
+        struct telling telling = {.peers = peers, .what = "topics"};
         free(change);
         begin_telling(&telling);
         tell(&telling, topic, count);
         end_telling(&telling);
+        catch_up_later(peers);
         return;
     }
-    if (!peers->ticking)
-        peers->ticking = hm_send_after(peers->self, TELL_MS, hm_build_term(peers->tick), NULL) == 0;
+    change->count = count;
+    tick_after(peers, TELL_MS);
 }
 
 static bool tell_own(void *arg, hm_term topic) {
     struct telling *telling = arg;
     tell(telling, topic, topics_count(telling->peers->own, topic));
     return true;
+}
+
+static void tell_all(struct pubsub_peers *peers, struct peer *peer) {
+    struct telling telling = {.peers = peers, .to = peer, .what = "all"};
+    peer->owed = false;
+    begin_telling(&telling);
+    topics_each(peers->own, tell_own, &telling);
+    end_telling(&telling); /* also when there are none: it learns of us by it */
 }
 
 /* ---- peers ---- */
@@ -172,7 +200,7 @@ static struct peer *find_peer(const struct pubsub_peers *peers, hm_pid pid) {
     return peer;
 }
 
-/* The first time: we tell it of our topics. NULL: it is we, or there are too many, or no memory. */
+/* The first time: we tell it of our topics. NULL: it is we, or there are too many, or no memory: then it is tried again. */
 static struct peer *meet(struct pubsub_peers *peers, hm_pid pid) {
     struct peer *peer = find_peer(peers, pid);
     if (peer || pid.node == hm_self(peers->self).node)
@@ -184,24 +212,22 @@ static struct peer *meet(struct pubsub_peers *peers, hm_pid pid) {
     }
     peer = calloc(1, sizeof *peer);
     if (!peer)
-        return NULL;
+        goto fail;
     peer->pid = pid;
     peer->key = (struct pid_key){pid.node, pid.id, pid.serial, pid.creation, 0};
-    if (hm_monitor(peers->self, hm_to_pid(pid), &peer->monitor)) {
-        free(peer);
-        return NULL;
-    }
+    if (hm_monitor(peers->self, hm_to_pid(pid), &peer->monitor))
+        goto fail;
     HASH_ADD(hh, peers->peers, key, sizeof peer->key, peer);
     if (peer->lost) {
         hm_demonitor(peers->self, &peer->monitor);
-        free(peer);
-        return NULL;
+        goto fail;
     }
-    struct telling telling = {.peers = peers, .to = &pid};
-    begin_telling(&telling);
-    topics_each(peers->own, tell_own, &telling);
-    end_telling(&telling); /* also when there are none: it learns of us by it */
+    tell_all(peers, peer);
     return peer;
+fail:
+    free(peer);
+    peers->unmet = true;
+    return NULL;
 }
 
 static void part(struct pubsub_peers *peers, struct peer *peer) {
@@ -223,31 +249,55 @@ static void meet_all(struct pubsub_peers *peers, hm_term pids) {
                 meet(peers, pid);
 }
 
-static int join_group(struct pubsub_peers *peers) {
-    hm_node *node = hm_node_of(peers->self);
-    hm_term group = hm_build_term(peers->group);
-    hm_pid *members = NULL;
-    size_t count = 0;
-    int error = hm_pg_start(node, NULL);
-    if (!error)
-        error = hm_pg_join(node, NULL, group, hm_self(peers->self));
-    if (!error)
-        error = hm_pg_monitor(peers->self, NULL, group, &peers->members_ref);
-    if (!error)
-        error = hm_monitor(peers->self, hm_to_name("pg", NULL), &peers->scope_ref);
-    if (!error)
-        error = hm_pg_get_members(node, NULL, group, &members, &count);
+static int meet_members(struct pubsub_peers *peers) {
+    hm_pid *members;
+    size_t count;
+    int error = hm_pg_get_members(hm_node_of(peers->self), NULL, hm_build_term(peers->group), &members, &count);
+    peers->unmet = error != 0;
     for (size_t i = 0; i < count; i++)
         meet(peers, members[i]);
     free(members);
     return error;
 }
 
-/* The scope has ended and is started again; peers that we know stay known. */
-static void rejoin(struct pubsub_peers *peers) {
-    (void)hm_pg_leave(hm_node_of(peers->self), NULL, hm_build_term(peers->group), hm_self(peers->self));
-    if (join_group(peers))
-        hm_send_after(peers->self, REJOIN_MS, hm_build_term(peers->rejoin), NULL);
+/* The scope was started, or started again; peers that we know stay known. */
+static int join_group(hm_process *self, void *arg, hm_pid scope) {
+    struct pubsub_peers *peers = arg;
+    hm_node *node = hm_node_of(self);
+    hm_term group = hm_build_term(peers->group);
+    (void)scope;
+    /* What a first attempt has left behind. */
+    (void)hm_pg_leave(node, NULL, group, hm_self(self));
+    if (peers->watching)
+        hm_pg_demonitor(self, NULL, &peers->members_ref);
+    int error = hm_pg_join(node, NULL, group, hm_self(self));
+    if (!error)
+        error = hm_pg_monitor(self, NULL, group, &peers->members_ref);
+    peers->watching = !error;
+    if (!error)
+        error = meet_members(peers);
+    if (!error)
+        catch_up_later(peers);
+    return error;
+}
+
+static void ask(struct pubsub_peers *peers, struct peer *peer) {
+    peer->lacks = hm_sendf(peers->self, hm_to_pid(peer->pid), "{'$pubsub', ~p, ask, []}", hm_self(peers->self)) != 0;
+}
+
+static void on_tick(struct pubsub_peers *peers) {
+    struct peer *peer;
+    peers->ticking = false;
+    if (peers->unmet)
+        meet_members(peers);
+    tell_changes(peers);
+    for (peer = peers->peers; peer; peer = peer->hh.next) {
+        if (peer->owed)
+            tell_all(peers, peer);
+        if (peer->lacks)
+            ask(peers, peer);
+    }
+    catch_up_later(peers);
 }
 
 /* ---- publishing ---- */
@@ -308,39 +358,48 @@ size_t pubsub_peers_nodes(const struct pubsub_peers *peers) {
 
 /* ---- what others tell us ---- */
 
-static void on_topics(struct pubsub_peers *peers, const struct peer *peer, hm_term list) {
+static void on_topics(struct pubsub_peers *peers, struct peer *peer, hm_term list) {
     struct hm_list reader;
     hm_term element, topic;
     uint64_t count;
+    int result = 0;
     if (!hm_list_begin(list, &reader))
         return;
     while (hm_list_next(&reader, &element)) {
+        int error = 0;
         if (!hm_match(element, "{~t, ~u}", &topic, &count))
             continue;
         if (count > DISPATCH_WEIGHT_MAX)
             count = DISPATCH_WEIGHT_MAX;
-        int error = 0;
         if (count == 0)
             dispatch_unsubscribe(peers->interests, topic, peer->pid);
         else
             error = dispatch_subscribe(peers->interests, topic, peer->pid, TOPIC_PLAIN,
                                        (uint32_t)count << DISPATCH_WEIGHT_SHIFT | DISPATCH_DROP_OLDEST);
-        if (error) {
-            hm_log(peers->self, HM_LOG_WARN, "pubsub.interest", "node=%s has more topics than can be kept: %s",
-                   hm_node_name_text(peer->pid.node), hm_strerror(error));
-            return;
-        }
+        if (error)
+            result = error;
     }
+    if (!result)
+        return;
+    hm_log(peers->self, HM_LOG_WARN, "pubsub.interest", "not all topics of node=%s can be kept: %s",
+           hm_node_name_text(peer->pid.node), hm_strerror(result));
+    if (result == HM_ENOMEM)
+        peer->lacks = true;
 }
 
 static bool on_peer(struct pubsub_peers *peers, hm_pid pid, hm_term message) {
     hm_term list, topic, payload, publisher_term;
     struct hm_text exclude;
-    const struct peer *peer = meet(peers, pid);
+    struct peer *peer = meet(peers, pid);
     if (!peer)
-        return false;
+        return peers->unmet; /* it is told, and tells, when there is memory */
     if (hm_match(message, "{_, _, topics, ~t}", &list)) {
         on_topics(peers, peer, list);
+    } else if (hm_match(message, "{_, _, all, ~t}", &list)) {
+        topics_remove_all(dispatch_topics(peers->interests), peer->pid);
+        on_topics(peers, peer, list);
+    } else if (hm_match(message, "{_, _, ask, _}")) {
+        peer->owed = true;
     } else if (hm_match(message, "{_, _, publish, ~t, ~t, ~t, ~a}", &topic, &payload, &publisher_term, &exclude)) {
         hm_pid publisher = HM_NO_PID;
         (void)hm_get_pid(hm_node_of(peers->self), publisher_term, &publisher);
@@ -351,7 +410,7 @@ static bool on_peer(struct pubsub_peers *peers, hm_pid pid, hm_term message) {
     return true;
 }
 
-bool pubsub_peers_info(struct pubsub_peers *peers, hm_term message) {
+static bool on_info(struct pubsub_peers *peers, hm_term message) {
     hm_node *node = hm_node_of(peers->self);
     hm_term ref_term, pid_term, topic, pids;
     struct hm_text what;
@@ -368,10 +427,7 @@ bool pubsub_peers_info(struct pubsub_peers *peers, hm_term message) {
     }
     if (hm_match(message, "{~t, ~a}", &ref_term, &what) && hm_get_ref(node, ref_term, &ref) &&
         hm_ref_equal(&ref, &peers->own_ref)) {
-        if (what.size == strlen("tell"))
-            tell_changes(peers);
-        else
-            rejoin(peers);
+        on_tick(peers);
         return true;
     }
     if (hm_match(message, "{~t, ~a, _, ~t}", &ref_term, &what, &pids) && hm_get_ref(node, ref_term, &ref) &&
@@ -379,11 +435,6 @@ bool pubsub_peers_info(struct pubsub_peers *peers, hm_term message) {
         if (what.size == strlen("join"))
             meet_all(peers, pids);
         return true; /* who leaves the group and does not end still is a peer */
-    }
-    if (hm_match(message, "{'DOWN', ~t, process, _, _}", &ref_term) && hm_get_ref(node, ref_term, &ref) &&
-        hm_ref_equal(&ref, &peers->scope_ref)) {
-        rejoin(peers);
-        return true;
     }
     if (hm_match(message, "{'DOWN', ~t, process, ~t, _}", &ref_term, &pid_term) && hm_get_pid(node, pid_term, &pid) &&
         hm_get_ref(node, ref_term, &ref)) {
@@ -394,6 +445,12 @@ bool pubsub_peers_info(struct pubsub_peers *peers, hm_term message) {
         }
     }
     return dispatch_info(peers->interests, message);
+}
+
+bool pubsub_peers_info(struct pubsub_peers *peers, hm_term message) {
+    bool taken = on_info(peers, message);
+    catch_up_later(peers);
+    return taken;
 }
 
 /* ---- life ---- */
@@ -432,13 +489,14 @@ struct pubsub_peers *pubsub_peers_new(hm_process *self, struct topics *own, cons
     peers->build = hm_build_new();
     peers->own_ref = hm_make_ref(hm_node_of(self));
     peers->tick = build("{~r, tell}", &peers->own_ref);
-    peers->rejoin = build("{~r, rejoin}", &peers->own_ref);
     peers->group = build("{hermod, pubsub}");
-    if (!peers->interests || !peers->build || !peers->tick || !peers->rejoin || !peers->group) {
+    if (!peers->interests || !peers->build || !peers->tick || !peers->group) {
         pubsub_peers_free(peers);
         return NULL;
     }
-    int error = join_group(peers);
+    int error = hm_pg_start(hm_node_of(self), NULL);
+    if (!error)
+        error = hm_follow(self, "pg", join_group, peers);
     if (error) {
         hm_log(self, HM_LOG_ERROR, "pubsub.group", "no process group for the pubsub of several nodes: %s", hm_strerror(error));
         pubsub_peers_free(peers);
@@ -463,7 +521,6 @@ void pubsub_peers_free(struct pubsub_peers *peers) {
     dispatch_free(peers->interests);
     hm_build_free(peers->build);
     hm_build_free(peers->tick);
-    hm_build_free(peers->rejoin);
     hm_build_free(peers->group);
     free(peers);
 }

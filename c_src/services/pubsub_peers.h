@@ -7,7 +7,9 @@
  * knew: a new subscriber may miss what is published elsewhere in that moment, never what is published through its own node.
  *
  * Between the services, Pid being the sender's, all as plain messages:
- *     {'$pubsub', Pid, topics, [{Topic, Count}]}    so many subscribers now; 0: none any more
+ *     {'$pubsub', Pid, all, [{Topic, Count}]}       so many subscribers have my topics, forget what I told before; what does not fit follows
+ *     {'$pubsub', Pid, topics, [{Topic, Count}]}    so many now; 0: none any more
+ *     {'$pubsub', Pid, ask, []}                     I could not keep all: tell me all again
  *     {'$pubsub', Pid, publish, Topic, Message, Publisher, Exclude}   for the subscribers there; Publisher a pid or []
  *     {pubsub_dropped, Topic, Count}                we could not send so many: tell your subscribers
  *

@@ -11,8 +11,8 @@
  *
  * From Elixir these are :pg.join/2, :pg.get_members/1 and so on of any node in the cluster. The scope NULL is
  * the default one, "pg". A scope is a process registered under its name. When it ends its memberships are
- * gone, as on a BEAM; it is started again, and who wants to be a member still has to join again: monitor the
- * name to know (hm_monitor).
+ * gone, as on a BEAM; it is started again, and who wants to be a member still has to join again: follow
+ * its name to be called then (hm_follow).
  *
  * A change is seen by the next call on this node, and travels to the others in order. Node thread only.
  * Follows lib/kernel/src/pg.erl of OTP; get_closest_pid was in its predecessor pg2.

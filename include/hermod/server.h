@@ -165,6 +165,11 @@ HM_API int hm_monitor_nodes(hm_process *self, bool on, bool all);
 /* The pid of a registered name, HM_NO_PID when there is none. */
 HM_API hm_pid hm_whereis(const hm_node *node, const char *name);
 HM_API bool hm_is_alive(const hm_node *node, hm_pid pid);
+/* Calls registered in this process when a process of the node has that name: at once if there is one, and whenever one is given it, so also when a server was
+ * started again. An error of it is this function's at once, and nothing is followed then; later it is called again after 100 ms as long as the name is
+ * there. Until the process ends; once for each hm_follow. Keeps a copy of the name. HM_ENOMEM. */
+typedef int hm_registered(hm_process *self, void *arg, hm_pid pid);
+HM_API int hm_follow(hm_process *self, const char *name, hm_registered *registered, void *arg);
 
 /* ---- time -------------------------------------------------------------------------------------------------- */
 

@@ -20,6 +20,13 @@ static enum hm_verdict on_outcome(hm_process *self, void *arg, int error, hm_ter
     return HM_CONTINUE;
 }
 
+static int on_registered(hm_process *self, void *arg, hm_pid pid) {
+    (void)self;
+    (void)pid;
+    ++*(int *)arg;
+    return HM_OK;
+}
+
 static hm_process *spawn_quiet(struct hm_node *node) {
     hm_process *process;
     return process_spawn(node, &quiet_class, &process) == HM_OK ? process : NULL;
@@ -92,10 +99,33 @@ static void none_may_succeed_from_some_point_on(void **state) {
     }
 }
 
+/* Whoever could follow a name and whoever could be given it come together, if only a while later. */
+static void who_follows_a_name_hears_of_it(void **state) {
+    (void)state;
+    bool failed = true;
+    for (long n = 0; failed; n++) {
+        struct hm_node *node = fixture_new();
+        hm_process *a = spawn_quiet(node), *b = spawn_quiet(node);
+        int found = 0;
+        alloc_fail_at(n);
+        int wanted = (hm_follow(b, "a", on_registered, &found) == HM_OK) + (hm_follow(b, "a", on_registered, &found) == HM_OK);
+        if (hm_register(a, "a") != HM_OK)
+            wanted = 0;
+        while (found < wanted)
+            event_base_loop(fixture_base, EVLOOP_ONCE);
+        fixture_run();
+        assert_int_equal(found, wanted);
+        failed = alloc_failed();
+        alloc_fail_never();
+        fixture_free(node);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(none_may_succeed_from_some_point_on),
+        cmocka_unit_test(who_follows_a_name_hears_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
