@@ -647,9 +647,11 @@ pg_join_option(C) ->
         ok = gen_server:stop(Scope),
         [] = rpc:call(N3, pg, which_groups, [third]),
         %% The scope ends: the service is a member again.
+        {Ref, [Subject]} = pg:monitor(G),
         exit(scope_of(N3), kill),
-        seen(G, []),
-        seen(G, [Subject])
+        ?EXPECT({Ref, leave, G, [Subject]}),
+        ?EXPECT({Ref, join, G, [Subject]}),
+        pg:demonitor(Ref)
     end),
     target:stop(T3).
 
