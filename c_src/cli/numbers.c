@@ -257,6 +257,13 @@ static bool is_undef(const struct hm_rpc_result *result) {
     return result->error == HM_EEXIT && result->kind == HM_RPC_ERROR && hm_is_atom(result->value, "undef");
 }
 
+static void fail_denied(struct numbers_question *question) {
+    struct tool *tool = question->tool;
+    begin_failing(question);
+    tool_finish(tool, give_up(EXIT_FAILED, "%s does not let this node call what tells of it (--allow-rpc, --deny-rpc there)",
+                              tool->target.text));
+}
+
 static bool has_failed(struct numbers_question *question, const struct hm_rpc_result *result) {
     struct tool *tool = question->tool;
     char *text = NULL;
@@ -264,11 +271,12 @@ static bool has_failed(struct numbers_question *question, const struct hm_rpc_re
         return true;
     if (result->error == HM_OK)
         return false;
+    if (is_undef(result)) {
+        fail_denied(question);
+        return true;
+    }
     begin_failing(question);
-    if (is_undef(result))
-        tool_finish(tool, give_up(EXIT_FAILED, "%s does not let this node call what tells of it (--allow-rpc, --deny-rpc there)",
-                                  tool->target.text));
-    else if (result->error == HM_EEXIT && hm_term_print(result->value, HM_SYNTAX_ERLANG, 200, &text) == 0)
+    if (result->error == HM_EEXIT && hm_term_print(result->value, HM_SYNTAX_ERLANG, 200, &text) == 0)
         tool_finish(tool, give_up(EXIT_FAILED, "%s does not tell of itself: %s", tool->target.text, text));
     else
         tool_finish(tool, tool_explain(tool, "erlang", result->error, (hm_term){0}, HM_SYNTAX_ERLANG));
@@ -368,6 +376,13 @@ static void read_release(struct numbers *numbers, hm_term value) {
         numbers->version[0] = '\0';
 }
 
+/* A Hermod that keeps its metrics from us is no BEAM. */
+static void read_machine(struct numbers *numbers, hm_term value) {
+    char machine[16];
+    size_t size;
+    numbers->is_hermod = hm_get_text(value, machine, sizeof machine, &size) && strcmp(machine, "HERMOD") == 0;
+}
+
 static void read_uptime(struct numbers *numbers, hm_term value) {
     uint64_t ms = 0;
     read_pair(value, &ms);
@@ -417,6 +432,7 @@ static const struct beam_question {
     const char *function, *arguments;
     void (*read)(struct numbers *numbers, hm_term value);
 } BEAM[] = {
+    {"system_info", "[machine]", read_machine},
     {"system_info", "[otp_release]", read_release},
     {"statistics", "[wall_clock]", read_uptime},
     {"statistics", "[runtime]", read_cpu},
@@ -465,7 +481,9 @@ static enum hm_verdict on_beam(hm_process *self, void *arg, const struct hm_rpc_
     if (has_failed(question, result))
         return HM_CONTINUE;
     BEAM[answer->number].read(question->numbers, result->value);
-    if (--question->waiting == 0)
+    if (question->numbers->is_hermod)
+        fail_denied(question);
+    else if (--question->waiting == 0)
         end_beam(question);
     return HM_CONTINUE;
 }

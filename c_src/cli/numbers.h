@@ -47,7 +47,7 @@ struct numbers {
     hm_term etop, visible, hidden;
 };
 
-enum { NUMBERS_ANSWERS = 10 };
+enum { NUMBERS_ANSWERS = 11 };
 
 struct numbers_answer { /* numbers.c's: which of the questions to a BEAM */
     struct numbers_question *question;

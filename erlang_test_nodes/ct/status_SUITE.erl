@@ -248,9 +248,11 @@ too_deep(C) ->
     Lost = value(metrics(C), hermod_connections_lost_total, #{reason => <<"limit">>}),
     grows_to(C, 1, hermod_limit_hits_total, #{limit => <<"max-depth">>}, fun() ->
         ?ON(T, begin
-            true = net_kernel:connect_node(given:target(C)),
-            {subject, given:target(C)} ! lists:foldl(fun(_, Acc) -> {Acc} end, [], lists:seq(1, 2000)),
-            given:not_connected(given:target(C))
+            Node = given:target(C),
+            true = net_kernel:connect_node(Node),
+            monitor_node(Node, true),
+            {subject, Node} ! lists:foldl(fun(_, Acc) -> {Acc} end, [], lists:seq(1, 2000)),
+            ?EXPECT({nodedown, Node})
         end)
     end),
     Lost = value(metrics(C), hermod_connections_lost_total, #{reason => <<"limit">>}) - 1,
@@ -310,7 +312,14 @@ calls_that_are_denied(C) ->
     end),
     %% The rules are about the module hermod as about any other.
     with_target(["--deny-rpc", "hermod"], fun(#{node := N}) ->
-        {badrpc, {'EXIT', {undef, _}}} = metrics(P, N)
+        {badrpc, {'EXIT', {undef, _}}} = metrics(P, N),
+        {?FAILED, "", Err} = hermod(["status", atom_to_list(N)]),
+        says(Err, "does not let this node call"),
+        {?FAILED, "", Err} = hermod(["top", atom_to_list(N)])
+    end),
+    with_target(["--allow-rpc", "lists"], fun(#{node := N}) ->
+        {?FAILED, "", Err} = hermod(["status", atom_to_list(N)]),
+        says(Err, "does not let this node call")
     end).
 
 %% ---- hermod status
