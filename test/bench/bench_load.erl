@@ -101,7 +101,14 @@ figure(topics, _, _) ->
            {flat, "CPU per publication, to that with one topic", {at_most, 1.2}}]);
 figure(nodes, _, _) ->
     alone("a million subscribers on 10 nodes of this machine", fun nodes/0,
-          [{subscribe_s, "s until all are subscribed", {at_most, 3.0}}, {deliver_ms, "ms from publish to the last", {at_most, 150.0}}]).
+          [{subscribe_s, "s until all are subscribed", {at_most, 3.0}}, {deliver_ms, "ms from publish to the last", {at_most, 150.0}}]);
+figure(users, _, _) ->
+    Rows = [{bytes, "bytes on the wire", none}, {sent_us, "us CPU, who tells it", none}, {heard_us, "us CPU, who hears it", none}],
+    lists:sum([rows(io_lib:format("a change among ~b users; ~ts", [N, Text]), fun(IsHermod) -> users(IsHermod, way(IsHermod, Way), N) end, true, false, Rows)
+               || N <- [10, 1000, 100000], {Way, Text} <- [{each, "Hermod tells the change, the BEAM the list"}, {lists, "both tell the list"}]]).
+
+way(true, each) -> changes;
+way(_, _) -> lists.
 
 reset({Node, _}) -> ok = gen_server:call({bench, Node}, reset, ?PATIENCE).
 
@@ -301,6 +308,99 @@ nodes() ->
     [stop_node(N, Port, Pid) || {_, N, Port, Pid} <- Started],
     #{subscribe_s => (Subscribed - Before) / 1.0e9, deliver_ms => Ms}.
 
+%% One change after the other, so that none are told together. This node is the only other one, and the one that is told; then it tells.
+users(IsHermod, Way, N) ->
+    {_, Node, Port, Pid} = start_node(IsHermod, case IsHermod of true -> " --connect-all false --user-list-max-users 200000"; false -> " -connect_all false" end),
+    [ok = rpc:call(Node, bench_users, start, []) || not IsHermod],
+    Users = [user(I) || I <- lists:seq(1, N)],
+    Us = self(),
+    Peer = spawn_link(fun() -> peer(Us, Way, Node) end),
+    receive {Peer, ready, List} -> ok after ?PATIENCE -> List = exit(no_hello) end,
+    case IsHermod of
+        true -> [gen_server:cast({user_list, Node}, {add_user, U}) || U <- Users];
+        false -> ok = gen_server:call({user_list, Node}, {load, Users}, ?PATIENCE), ok = gen_server:call({user_list, Node}, meet, ?PATIENCE)
+    end,
+    await_told(Peer, N),
+    Before = octets(Node),
+    Told = case N of 100000 -> 20; _ -> 100 end,
+    #{cpu_us := Sent} = measure(Pid, Told, fun() ->
+        [tell(Peer, Node, change(I, N), case Way of changes -> N + I; lists -> N + I rem 2 end) || I <- lists:seq(1, Told)],
+        #{}
+    end),
+    Bytes = octets(Node) - Before,
+    Heard = case Way of changes -> heard_changes(Pid, List, Peer, Users, N + Told); lists -> heard_lists(Node, Pid, Users) end,
+    unlink(Peer),
+    exit(Peer, kill),
+    stop_node(Node, Port, Pid),
+    #{bytes => Bytes / Told, sent_us => Sent, heard_us => Heard}.
+
+user(I) -> #{id => I, name => <<"user ", (integer_to_binary(I))/binary>>}.
+change(I, N) when I rem 2 =:= 1 -> {add_user, user(N + I)};
+change(I, N) -> {remove_user, N + I - 1}.
+
+%% What node's list tells to. changes: after it has said hello, and was answered.
+peer(Us, lists, Node) ->
+    register(user_list, self()),
+    Us ! {self(), ready, none},
+    peer_hears(Us, Node);
+peer(Us, changes, Node) ->
+    gen_server:cast({user_list_delta, Node}, {hello, 1, node(), self(), 0, true}),
+    receive {'$gen_cast', {hello, 1, Node, List, _, false}} -> Us ! {self(), ready, List} end,
+    peer_hears(Us, Node).
+
+peer_hears(Us, Node) ->
+    receive
+        {'$gen_cast', {delta, _, _, To, _}} -> Us ! {self(), told, To};
+        {'$gen_cast', {sync, Node, Users}} -> Us ! {self(), told, length(Users)};
+        {'$gen_cast', {full, _, To, _}} -> Us ! {self(), told, To};
+        {'$gen_cast', _} -> ok
+    end,
+    peer_hears(Us, Node).
+
+%% Last: the version that is told, or how many users there are in the list.
+tell(Peer, Node, Change, Last) ->
+    gen_server:cast({user_list, Node}, Change),
+    await_told(Peer, Last),
+    receive after 25 -> ok end.
+
+await_told(Peer, Last) ->
+    receive
+        {Peer, told, Last} -> ok;
+        {Peer, told, _} -> await_told(Peer, Last)
+    after ?PATIENCE -> exit(not_told) end.
+
+octets(Node) ->
+    {_, Port} = lists:keyfind(Node, 1, erlang:system_info(dist_ctrl)),
+    {ok, [{recv_oct, Octets}]} = inet:getstat(Port, [recv_oct]),
+    Octets.
+
+%% The last change of its own list is asked for behind them: when that is told, they were heard.
+heard_changes(Pid, List, Peer, Users, Version) ->
+    Say = fun(M) -> gen_server:cast(List, M) end,
+    N = length(Users),
+    Times = 200,
+    Behind = fun() -> Say({want, Peer, [{List, Version - 1}]}), await_told(Peer, Version) end,
+    Say({full, Peer, N, lists:reverse(Users)}),
+    Behind(),
+    #{cpu_us := Us} = measure(Pid, Times, fun() ->
+        [Say({delta, Peer, N + I - 1, N + I, [case change(I, N) of {add_user, U} -> {add, U}; {remove_user, Id} -> {remove, Id} end]}) || I <- lists:seq(1, Times)],
+        Behind(),
+        #{}
+    end),
+    Us.
+
+heard_lists(Node, Pid, Users) ->
+    Times = case length(Users) of 100000 -> 10; _ -> 200 end,
+    {Lists, Ping} = {{[user(0) | Users], Users}, fun() -> _ = gen_server:call({user_list, Node}, ping, ?PATIENCE) end},
+    gen_server:cast({user_list, Node}, {sync, node(), Users}),
+    Ping(),
+    #{cpu_us := Us} = measure(Pid, Times, fun() ->
+        [gen_server:cast({user_list, Node}, {sync, node(), element(1 + I rem 2, Lists)}) || I <- lists:seq(1, Times)],
+        Ping(),
+        #{}
+    end),
+    Us.
+
 await(Fun) ->
     case Fun() of
         true -> ok;
@@ -318,14 +418,16 @@ await_members(Look) ->
         [_ | _] -> ok
     end.
 
-start_node(IsHermod) ->
+start_node(IsHermod) -> start_node(IsHermod, "").
+
+start_node(IsHermod, Arguments) ->
     Name = "b" ++ integer_to_list(erlang:unique_integer([positive])) ++ os:getpid(),
     [_, Host] = string:lexemes(atom_to_list(node()), "@"),
     Node = list_to_atom(Name ++ "@" ++ Host),
     Command = os:getenv(case IsHermod of true -> "BENCH_START_HERMOD"; false -> "BENCH_START_BEAM" end),
     Began = erlang:monotonic_time(),
     Port = open_port({spawn_executable, "/bin/sh"},
-                     [{args, ["-c", "exec " ++ Command]}, {env, [{"NODE", Name}]},
+                     [{args, ["-c", "exec " ++ Command ++ Arguments]}, {env, [{"NODE", Name}]},
                       stderr_to_stdout, exit_status]),
     pong = ping(Node, 20000),
     Us = erlang:convert_time_unit(erlang:monotonic_time() - Began, native, microsecond),
