@@ -53,10 +53,24 @@ static void tell_logger(hm_process *self, const struct session *session, const c
                  session->owner, hm_self(self), time_us);
 }
 
+/* Who does not read what it asked for gets no more: events would wait here in its place. */
+static bool is_too_slow(hm_process *self, const struct session *session, const struct hm_trace_event *event) {
+    const hm_node_name *there = !session->has_handler ? session->owner.node
+                                : session->handler.node ? session->handler.node
+                                                        : session->handler_node;
+    if (!hm_is_busy(hm_node_of(self), there) || hm_trace_stop(hm_node_of(self), event->trace))
+        return false;
+    hm_log(self, HM_LOG_WARN, "trace.slow", "%s does not read what it traces: trace %llu is stopped", hm_node_name_text(there),
+           (unsigned long long)event->trace);
+    return true;
+}
+
 static void on_event(hm_process *self, void *arg, const struct hm_trace_event *event) {
     const struct session *session = arg;
     const struct tracer *tracer = hm_data(self);
     char *text;
+    if ((session->has_handler || session->output & TRACER_TO_LOGGER) && is_too_slow(self, session, event))
+        return;
     if (session->has_handler) {
         hm_build_reset(tracer->build);
         hm_trace_put(tracer->build, event, session->timestamp);

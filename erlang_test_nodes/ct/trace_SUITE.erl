@@ -7,7 +7,7 @@ all() -> [functions, functions_that_fail, answers_that_come_later, messages, liv
     ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 groups() ->
-    [{hermod_only, [], [callbacks, shapes, scope, limits, rates, owner_ends, owner_is_lost, handler_ends, handler_by_name, several, too_many,
+    [{hermod_only, [], [callbacks, shapes, scope, limits, rates, owner_ends, owner_is_lost, handler_ends, handler_by_name, slow_handler, several, too_many,
                         requests_that_make_no_sense, stopped_and_listed, recorded, recording_outlives_the_tracer, full_recording, peers,
                         not_traced_themselves, large_terms, not_allowed, in_the_log, in_the_logger, from_the_shell, shell_says_why,
                         shell_is_interrupted]}].
@@ -241,9 +241,12 @@ owner_ends(C) ->
 owner_is_lost(C) ->
     N = given:target(C),
     Lost = target:start_peer(),
-    ?ON(Lost, begin {ok, _} = ask(N, {trace, subject, 10}), true end),
-    LostNode = maps:get(node, Lost),
-    ?ON(given:peer(C), true = ([] =/= [T || #{owner := O} = T <- ask(N, list), node(O) =:= LostNode] orelse ask(N, list) =:= [])),
+    Owner = ?ON(Lost, begin
+        Me = self(),
+        Pid = spawn(fun() -> Me ! ask(N, {trace, subject, 10}), receive never -> ok end end),
+        ?EXPECT({ok, _}, Pid)
+    end),
+    ?ON(given:peer(C), [#{owner := Owner}] = ask(N, list)),
     target:kill(Lost),
     ?ON(given:peer(C), target:wait(fun() -> ask(N, list) =:= [] end)).
 
@@ -269,6 +272,22 @@ handler_by_name(C) ->
         ?EXPECT({trace, _, call, {subject, handle_call, [{echo, x}, _]}}),
         ?EXPECT({trace_end, _, limit, 1})
     end).
+
+%% Its node reads nothing: what it traces does not pile up here.
+slow_handler(_) ->
+    T = target:start(#{args => ["--output-high", "64K", "--output-low", "32K", "--max-trace-rate", "1000000"]}),
+    [P, Slow] = [target:start_peer(), target:start_peer()],
+    N = maps:get(node, T),
+    Handler = ?ON(Slow, begin x = given:call(N, {echo, x}), given:idle() end),
+    target:sigstop(Slow),
+    ?ON(P, begin
+        {ok, _} = ask(N, {trace, subject, 10000, [{handler, Handler}, {rate, 1000000}]}),
+        Large = binary:copy(<<"x">>, 15000),
+        target:wait(fun() -> [gen_server:cast({subject, N}, Large) || _ <- lists:seq(1, 100)], [] =:= ask(N, list) end)
+    end),
+    target:await_line(T, "trace.slow +" ++ atom_to_list(maps:get(node, Slow)) ++ " does not read what it traces"),
+    target:sigcont(Slow),
+    [target:stop(X) || X <- [Slow, P, T]].
 
 several(C) ->
     N = given:target(C),
