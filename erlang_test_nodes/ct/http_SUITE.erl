@@ -8,7 +8,7 @@
 -define(FAILED, 1).
 
 all() -> [counters_move, format, status, values_are_text, probes, paths_and_methods, other_hosts, junk, large_headers, pipelined, silent_and_slow,
-          thousand_connections, unread_answers, report_is_killed, under_load, token, token_is_needed, token_file, port_taken, address_mistakes,
+          thousand_connections, unread_answers, silent_service, report_is_killed, under_load, token, token_is_needed, token_file, port_taken, address_mistakes,
           stops_while_asked].
 
 init_per_suite(C) ->
@@ -235,6 +235,16 @@ unread_answers(C) ->
     still_serves(C).
 
 %% ---- the node meanwhile
+
+%% A service that does not answer is left out of the page, and everything else is shown.
+silent_service(C) ->
+    P = given:peer(C), N = given:target(C),
+    ?ON(P, ok = sys:suspend({pubsub, N})),
+    target:wait(fun() -> binary:match(status_json(C), <<"\"topics\":{\"rows\":[],\"total\":0}">>) =/= nomatch end),
+    200 = status_of(request(port(C), "GET /metrics")),
+    ?ON(P, ok = sys:resume({pubsub, N})),
+    target:wait(fun() -> binary:match(status_json(C), <<"\"topics\":{\"rows\":[],\"total\":0}">>) =:= nomatch end),
+    still_serves(C).
 
 report_is_killed(C) ->
     P = given:peer(C), N = given:target(C),
