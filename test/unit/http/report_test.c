@@ -34,7 +34,9 @@ static void give(void *arg, struct block *json) {
     world->given++;
     world->failed += json == NULL;
     free(world->json);
-    world->json = json ? strndup((const char *)json->at, json->size) : NULL;
+    world->json = json ? calloc(1, json->size + 1) : NULL;
+    if (json)
+        memcpy(world->json, json->at, json->size);
 }
 
 static void start(struct world *world, const char *const *trackers) {
