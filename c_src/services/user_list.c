@@ -615,18 +615,33 @@ static void put_state(hm_process *self, hm_build *state) {
 
 /* ---- metrics ---- */
 
-enum { METRIC_USERS, METRIC_NODES, METRIC_REFUSED, METRIC_LIMIT_HITS, METRICS };
+enum { METRIC_USERS, METRIC_NODES, METRIC_SENT, METRIC_REFUSED, METRIC_LIMIT_HITS, METRICS };
 
 static const struct hm_metric metrics[METRICS] = {
     [METRIC_USERS] = {"hermod_user_list_users", HM_GAUGE, "Users of this node in user_list", {0}},
     [METRIC_NODES] = {"hermod_user_list_nodes", HM_GAUGE, "Other nodes whose users are known", {0}},
+    [METRIC_SENT] = {"hermod_user_list_sent_total", HM_COUNTER, "Messages to nodes that are only sent what changes", {"message"}},
     [METRIC_REFUSED] = {"hermod_user_list_refused_total", HM_COUNTER, "Requests and users that were refused", {0}},
     [METRIC_LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
                            "Times that something was refused or dropped because of the option of this name", {"limit"}},
 };
 
+static void collect_sent(const struct user_list *users, hm_metrics_out *out) {
+    const struct user_replica_counts *sent = user_replica_counted(users->replica);
+    static const char *const names[] = {"delta", "full", "vector", "want"};
+    const uint64_t counts[] = {sent->deltas, sent->fulls, sent->vectors, sent->wants};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct hm_text name = hm_text_of(names[i]);
+        hm_metric_put(out, &name, counts[i]);
+    }
+}
+
 static void collect(void *arg, size_t metric, hm_metrics_out *out) {
     const struct user_list *users = arg;
+    if (metric == METRIC_SENT) {
+        collect_sent(users, out);
+        return;
+    }
     struct hm_text limit = hm_text_of("user-list-max-users");
     const struct place *place;
     uint64_t nodes = 0;
