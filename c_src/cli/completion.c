@@ -5,6 +5,29 @@
 #include <string.h>
 
 #include "cli/help.h"
+#include "discovery/discovery.h"
+
+/* A function that prints how a KIND[:OPTIONS] may go on. */
+static void put_discover(FILE *out) {
+    fputs("__hermod_discover() {\n"
+          "    local key keys base=${1%\"${1##*[:,]}\"}\n"
+          "    case $1 in\n",
+          out);
+    for (size_t i = 0; discovery_strategies[i]; i++) {
+        fprintf(out, "        %s:*) keys='", discovery_strategies[i]->kind);
+        for (const struct discovery_key *key = discovery_strategies[i]->keys; key && key->name; key++)
+            fprintf(out, "%s%s%s", key == discovery_strategies[i]->keys ? "" : " ", key->name, key->kind == KEY_FLAG ? "" : "=");
+        fputs("' ;;\n", out);
+    }
+    fputs("        *) echo '", out);
+    for (size_t i = 0; discovery_strategies[i]; i++)
+        fprintf(out, "%s%s%s", i ? " " : "", discovery_strategies[i]->kind, discovery_strategies[i]->operands ? ":" : "");
+    fputs("'; return ;;\n"
+          "    esac\n"
+          "    for key in $keys; do echo \"$base$key\"; done\n"
+          "}\n\n",
+          out);
+}
 
 static void put_cases(FILE *out, const struct command *command) {
     fprintf(out, "        %s) options='", command->name);
@@ -35,6 +58,8 @@ static void put_value_cases(FILE *out) {
                 name);
         } else if (option->value && strcmp(option->value, "NODE") == 0) {
             fprintf(out, "        --%s) words=$(__hermod_nodes) ;;\n", name);
+        } else if (strcmp(name, "discover") == 0) {
+            fputs("        --discover) words=$(__hermod_discover \"$value\"); compopt -o nospace 2>/dev/null ;;\n", out);
         } else if (option->value) {
             fprintf(out, "        --%s) return ;;\n", name);
         }
@@ -45,8 +70,10 @@ void help_bash(FILE *out) {
     fputs("# bash completion for hermod: source <(hermod --completion bash)\n\n"
           "__hermod_nodes() {\n"
           "    hermod names --quiet 2>/dev/null\n"
-          "}\n\n"
-          "__hermod() {\n"
+          "}\n\n",
+          out);
+    put_discover(out);
+    fputs("__hermod() {\n"
           "    local line=${COMP_LINE:0:COMP_POINT} cur prev command options words value given prefix\n"
           "    local -a all\n"
           "    COMPREPLY=()\n"
@@ -86,6 +113,7 @@ void help_bash(FILE *out) {
         "                -*) words=$options ;;\n"
         "                *) case $command in\n"
         "                       ping | call | cast | send) words=$(__hermod_nodes) ;;\n"
+        "                       discover) words=$(__hermod_discover \"$cur\"); compopt -o nospace 2>/dev/null ;;\n"
         "                   esac ;;\n"
         "            esac ;;\n"
         "    esac\n"

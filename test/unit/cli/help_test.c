@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,6 +122,34 @@ static void completion_has_every_command_and_option(void **state) {
     free(text);
 }
 
+/* In bash itself: what it would offer behind this line. */
+static void expect_completion(const char *line, const char *words) {
+    char path[] = "/tmp/hermod_completion_XXXXXX", command[512], got[1024] = "";
+    char *text = text_of(help_bash);
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    snprintf(command, sizeof command, "bash -c '. %s; COMP_LINE=\"%s\" COMP_POINT=%zu; __hermod; echo \"${COMPREPLY[*]}\"'", path,
+             line, strlen(line));
+    FILE *bash = popen(command, "r");
+    assert_non_null(bash);
+    assert_non_null(fgets(got, sizeof got, bash));
+    assert_int_equal(pclose(bash), 0);
+    got[strcspn(got, "\n")] = '\0';
+    assert_string_equal(got, words);
+    unlink(path);
+    free(text);
+}
+
+static void completion_of_discovery(void **state) {
+    expect_completion("hermod discover --js", "--json");
+    expect_completion("hermod start --discover d", "dns:");
+    expect_completion("hermod start --discover=k", "kubernetes");
+    expect_completion("hermod discover kubernetes:sel", "selector=");
+    expect_completion("hermod discover broadcast:port=4000,s", "4000,silence=");
+    expect_completion("hermod discover local-epmd:x", "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_are_complete),
@@ -128,6 +157,7 @@ int main(void) {
         cmocka_unit_test(help_has_every_option_of_its_command),
         cmocka_unit_test(the_man_page_has_everything),
         cmocka_unit_test(completion_has_every_command_and_option),
+        cmocka_unit_test(completion_of_discovery),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
