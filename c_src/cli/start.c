@@ -451,6 +451,7 @@ static const struct example examples[] = {
     {"hermod start --port 9100-9105 --listen 10.0.0.5", "For a firewall."},
     {"hermod start --no-epmd --port 9100",
      "Others reach it with -erl_epmd_port 9100 (erl) or --dial-port 9100 (hermod)."},
+    {"hermod start --metrics 9100", "A status page at http://localhost:9100/, and /metrics for Prometheus."},
     {"hermod start --discover broadcast", "Nodes of the same network that do this find each other."},
     {"hermod start --load ./counter.so:100", "With a server of your own, written with <hermod/server.h>."},
     {"hermod start --bus hermes", "pubsub and the Hermes coordinators of the cluster hear each other."},

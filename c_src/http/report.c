@@ -36,6 +36,7 @@ struct metric_walk {
     bool open, scoped;
     char scopes[REPORT_SCOPES][HM_ATOM_BYTES]; /* of process groups */
     size_t scope_count;
+    uint64_t groups; /* in all of them */
 };
 
 static void end_metric(struct metric_walk *walk) {
@@ -72,6 +73,8 @@ static void on_sample(void *arg, const struct hm_metric *metric, const struct hm
     struct metric_walk *walk = arg;
     if (++walk->samples > REPORT_SAMPLES)
         return;
+    if (walk->scoped)
+        walk->groups += sample->integer;
     if (walk->scoped && walk->scope_count < REPORT_SCOPES)
         snprintf(walk->scopes[walk->scope_count++], HM_ATOM_BYTES, "%.*s", (int)sample->labels[0].size, sample->labels[0].at);
     json_begin(walk->json, '[');
@@ -122,13 +125,12 @@ struct group_walk {
     struct json *json;
     hm_node *node;
     const char *scope;
-    uint64_t total;
+    size_t shown;
 };
 
 static void put_group(void *arg, hm_term group) {
     struct group_walk *walk = arg;
-    if (++walk->total > REPORT_ROWS)
-        return;
+    walk->shown++;
     json_begin(walk->json, '[');
     json_string(walk->json, walk->scope);
     json_term(walk->json, group, REPORT_TEXT);
@@ -142,9 +144,9 @@ static void put_groups(struct json *json, hm_node *node, const struct metric_wal
     begin_list(json, "groups");
     for (size_t i = 0; i < metrics->scope_count; i++) {
         walk.scope = metrics->scopes[i];
-        hm_pg_groups(node, walk.scope, HM_PG_ALL, put_group, &walk);
+        hm_pg_some_groups(node, walk.scope, HM_PG_ALL, REPORT_ROWS - walk.shown, put_group, &walk);
     }
-    end_list(json, walk.total);
+    end_list(json, metrics->groups > walk.shown ? metrics->groups : walk.shown);
 }
 
 /* {Total, Rows}; false: something else, or no answer. */

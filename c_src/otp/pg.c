@@ -105,7 +105,7 @@ static void put_group(void *arg, struct pg_group *group) {
 void pg_put_groups(const struct pg_scope *scope, enum pg_which which, hm_build *build) {
     struct listing listing = {.build = build};
     size_t begin = hm_put_list_begin(build);
-    pg_groups_each(&scope->groups, &scope->own, which, put_group, &listing);
+    pg_groups_each(&scope->groups, &scope->own, which, UINT64_MAX, put_group, &listing);
     hm_put_list_end(build, begin, listing.count);
 }
 
@@ -123,9 +123,9 @@ static void count_group(void *arg, struct pg_group *group) {
 
 void pg_put_all(const struct pg_scope *scope, hm_build *build) {
     struct listing listing = {.scope = scope, .build = build};
-    pg_groups_each(&scope->groups, &scope->own, PG_ALL, count_group, &listing);
+    pg_groups_each(&scope->groups, &scope->own, PG_ALL, UINT64_MAX, count_group, &listing);
     hm_put_map(build, listing.count);
-    pg_groups_each(&scope->groups, &scope->own, PG_ALL, put_group_and_members, &listing);
+    pg_groups_each(&scope->groups, &scope->own, PG_ALL, UINT64_MAX, put_group_and_members, &listing);
 }
 
 /* ---- calls: what pg:join/3 and its like send to the scope of their own node ---- */

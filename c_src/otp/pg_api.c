@@ -140,14 +140,19 @@ static void pass_group(void *arg, struct pg_group *group) {
     pass->each(pass->arg, pg_group_term(group));
 }
 
-int hm_pg_groups(const hm_node *node, const char *name, enum hm_pg_which which,
-                 void (*each)(void *arg, hm_term group), void *arg) {
+int hm_pg_some_groups(const hm_node *node, const char *name, enum hm_pg_which which, size_t most,
+                      void (*each)(void *arg, hm_term group), void *arg) {
     const struct pg_scope *scope = find(node, name);
     struct pass pass = {each, arg};
     if (!scope)
         return HM_ENOPROC;
-    pg_groups_each(&scope->groups, &scope->own, (enum pg_which)which, pass_group, &pass);
+    pg_groups_each(&scope->groups, &scope->own, (enum pg_which)which, most, pass_group, &pass);
     return HM_OK;
+}
+
+int hm_pg_groups(const hm_node *node, const char *name, enum hm_pg_which which,
+                 void (*each)(void *arg, hm_term group), void *arg) {
+    return hm_pg_some_groups(node, name, which, SIZE_MAX, each, arg);
 }
 
 /* xorshift64*: which of many equals is asked matters to nobody but the load. */

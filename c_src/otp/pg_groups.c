@@ -426,18 +426,24 @@ uint64_t pg_group_count(const struct pg_group *group, const struct pg_owner *own
     return count;
 }
 
-void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, enum pg_which which,
+void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, enum pg_which which, uint64_t most,
                     void (*each)(void *arg, struct pg_group *group), void *arg) {
     struct pg_group *group, *next;
     if (which == PG_LOCAL) {
         struct pg_part *part;
-        LIST_FOREACH(part, &own->parts, of_owner)
-        each(arg, part->group);
+        LIST_FOREACH(part, &own->parts, of_owner) {
+            if (most-- == 0)
+                return;
+            each(arg, part->group);
+        }
         return;
     }
     HASH_ITER(hh, groups->table, group, next)
-    if (pg_group_count(group, own, which))
+    if (pg_group_count(group, own, which)) {
+        if (most-- == 0)
+            return;
         each(arg, group);
+    }
 }
 
 void pg_owner_each(const struct pg_owner *owner,

@@ -106,8 +106,8 @@ void pg_cursor_begin(struct pg_cursor *cursor, const struct pg_group *group, con
 bool pg_cursor_next(struct pg_cursor *cursor, hm_pid *pid);
 uint64_t pg_group_count(const struct pg_group *group, const struct pg_owner *own, enum pg_which which);
 
-/* Each group that has members (which: of that kind); must not change the table. */
-void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, enum pg_which which,
+/* Each group that has members (which: of that kind), `most' of them at most; must not change the table. */
+void pg_groups_each(const struct pg_groups *groups, const struct pg_owner *own, enum pg_which which, uint64_t most,
                     void (*each)(void *arg, struct pg_group *group), void *arg);
 /* Each group of this owner with its members, oldest first. */
 void pg_owner_each(const struct pg_owner *owner,

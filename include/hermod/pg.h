@@ -62,6 +62,9 @@ HM_API int hm_pg_get_local_members(const hm_node *node, const char *scope, hm_te
 /* Calls each for every group that has such members; the term is borrowed until it returns. HM_ENOPROC. */
 HM_API int hm_pg_groups(const hm_node *node, const char *scope, enum hm_pg_which which,
                         void (*each)(void *arg, hm_term group), void *arg);
+/* The same for `most' of them at most: a glance at a scope that may have a million. */
+HM_API int hm_pg_some_groups(const hm_node *node, const char *scope, enum hm_pg_which which, size_t most,
+                             void (*each)(void *arg, hm_term group), void *arg);
 
 /* A member of this node when there is one, else any; picked by chance. HM_NO_PID: the group is empty. */
 HM_API hm_pid hm_pg_get_closest_pid(hm_node *node, const char *scope, hm_term group);

@@ -100,6 +100,12 @@ static void members_and_groups_are_listed(void **state) {
         assert_int_equal(groups, EXPECTED[which]);
     }
     assert_int_equal(hm_pg_groups(node, "none", HM_PG_ALL, count_group, &groups), HM_ENOPROC);
+    for (int which = HM_PG_ALL; which <= HM_PG_LOCAL; which++)
+        for (size_t most = 0; most <= 1; most++) {
+            groups = 0;
+            assert_int_equal(hm_pg_some_groups(node, NULL, (enum hm_pg_which)which, most, count_group, &groups), HM_OK);
+            assert_int_equal(groups, most);
+        }
     end(peer);
 }
 

@@ -238,7 +238,7 @@ static void count_groups(void *arg, struct pg_group *group) {
 
 static unsigned groups_of(const struct world *world, enum pg_which which) {
     unsigned count = 0;
-    pg_groups_each(&world->groups, &world->own, which, count_groups, &count);
+    pg_groups_each(&world->groups, &world->own, which, UINT64_MAX, count_groups, &count);
     return count;
 }
 
