@@ -151,6 +151,7 @@ static int put_peers(struct put *put) {
     const struct numbers *now = put->view->now;
     size_t shown = now->peer_count, room = put->view->rows ? put->view->rows / 3 : ALL_PEERS;
     size_t width = name_width(put, now->is_hermod ? 58 : 8);
+    const struct peer_numbers nothing = {0};
     char name[NAME_BYTES];
     if (put->view->no_peers || shown == 0 || room < 3)
         return HM_OK;
@@ -159,8 +160,7 @@ static int put_peers(struct put *put) {
         return HM_ENOMEM;
     for (size_t i = 0; i < shown; i++) {
         const struct peer_numbers *peer = &now->peers[i], *before = peer_before(put->view->before, peer);
-        if (!before) /* it came in between: all of it counts */
-            before = &(struct peer_numbers){0};
+        before = before ? before : &nothing; /* it came in between: all of it counts */
         rows[i] = (struct peer_row){peer, rate(put, before->in_bytes, peer->in_bytes), rate(put, before->out_bytes, peer->out_bytes),
                                     rate(put, before->in_frames, peer->in_frames), rate(put, before->out_frames, peer->out_frames)};
     }

@@ -22,7 +22,10 @@ groups() ->
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
-        true -> given:nodes(C);
+        true ->
+            All = given:nodes(C),
+            ?ON(given:peer(All), true = net_kernel:connect_node(given:target(All))),
+            All;
         false -> {skip, "there is no hermod program to test"}
     end.
 end_per_suite(C) -> given:no_nodes(C).
@@ -326,7 +329,6 @@ calls_that_are_denied(C) ->
 
 status(C) ->
     P = given:peer(C),
-    ?ON(P, true = net_kernel:connect_node(given:target(C))),
     {?FINE, Out, ""} = hermod(["status", node_of(C)]),
     says(Out, "^" ++ node_of(C) ++ ": (Hermod 0\\.|Erlang/OTP \\d+).* up \\d+ "),
     says(Out, "memory [0-9.]+ [KM]iB.* processes \\d+, run queue \\d+"),
@@ -400,7 +402,11 @@ keep(Port, Seen) ->
         {type, Text} -> port_command(Port, Text), keep(Port, Seen);
         {forget, From} -> From ! {self(), forgotten}, keep(Port, <<>>);
         {seen, From} -> From ! {self(), Seen}, keep(Port, Seen);
-        {'DOWN', _, process, _, _} -> ok
+        {'DOWN', _, process, _, _} -> % without its terminal, top ends
+            case erlang:port_info(Port, os_pid) of
+                {os_pid, OsPid} -> os:cmd("kill -KILL " ++ integer_to_list(OsPid));
+                undefined -> over
+            end
     end.
 
 seen(T) -> T ! {seen, self()}, receive {T, Seen} -> Seen after ?PATIENCE -> error(no_terminal) end.
