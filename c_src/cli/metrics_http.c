@@ -14,6 +14,7 @@
 
 struct metrics_http {
     hm_node *node;
+    const struct settings *settings;
     struct log log;
     struct report *report;
     struct http_server *server;
@@ -24,12 +25,13 @@ struct metrics_http {
 
 /* ---- its own numbers ---- */
 
-enum http_metric { REQUESTS, REFUSED, CONNECTIONS, LIMIT_HITS, METRICS };
+enum http_metric { REQUESTS, REFUSED, CONNECTIONS, LIMIT, LIMIT_HITS, METRICS };
 
 static const struct hm_metric TABLE[METRICS] = {
     [REQUESTS] = {"hermod_http_requests_total", HM_COUNTER, "Requests to --metrics that were answered", {0}},
     [REFUSED] = {"hermod_http_requests_refused_total", HM_COUNTER, "Of these, those that were answered with an error", {"reason"}},
     [CONNECTIONS] = {"hermod_http_connections", HM_GAUGE, "Connections to --metrics", {0}},
+    [LIMIT] = {"hermod_limit", HM_GAUGE, "What the option of this name is set to", {"limit"}},
     [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
                     "Times that something was refused or dropped because of the option of this name", {"limit"}},
 };
@@ -56,6 +58,10 @@ static void collect(void *arg, size_t metric, hm_metrics_out *out) {
         break;
     case CONNECTIONS:
         hm_metric_put(out, NULL, counters.connections);
+        break;
+    case LIMIT:
+        put_labelled(out, "metrics-connections", http->settings->metrics_connections);
+        hm_metric_put_real(out, (struct hm_text[]){hm_text_of("metrics-timeout")}, (double)http->settings->metrics_timeout_ms / 1000);
         break;
     case LIMIT_HITS:
         put_labelled(out, "metrics-connections", counters.full);
@@ -151,6 +157,7 @@ int metrics_http_open(hm_node *node, const struct settings *settings, const stru
     error = HM_ENOMEM;
     if (http && make_names(http, services)) {
         http->node = node;
+        http->settings = settings;
         http->log = (struct log){.level = LOG_DEBUG, .write = write_log, .arg = http};
         struct report_options report = {http->trackers, give_status, http};
         error = report_start(node, &report, &http->report);
