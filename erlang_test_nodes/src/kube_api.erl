@@ -159,7 +159,7 @@ list(#{pods := Pods, how := How}, Path) ->
     Pairs = [list_to_tuple(string:split(L, "=")) || L <- string:lexemes(maps:get("labelSelector", Wanted), ",")],
     Here = [P || P <- Pods, lists:all(fun({K, V}) -> maps:get(K, maps:get(labels, P, #{}), none) =:= V end, Pairs)],
     From = list_to_integer(maps:get("continue", Wanted, "0")),
-    Limit = list_to_integer(maps:get("limit", Wanted)),
+    Limit = list_to_integer(maps:get("limit", Wanted, "1000")), % libcluster asks for all at once
     Rest = lists:nthtail(min(From, length(Here)), Here),
     {Page, More} = lists:split(min(Limit, length(Rest)), Rest),
     Meta = maps:merge(#{resourceVersion => "4711"}, case More of [] -> #{}; _ -> #{continue => integer_to_list(From + Limit)} end),
