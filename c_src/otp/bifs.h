@@ -9,7 +9,7 @@
 #include "otp/mfa.h"
 
 int bif_global_export(struct hm_node *node);  /* global */
-int bif_hermod_export(struct hm_node *node);  /* hermod: the metrics */
+int bif_hermod_export(struct hm_node *node);  /* hermod: the numbers of this node */
 int bif_io_export(struct hm_node *node);      /* io, Elixir's IO: printing to the caller */
 int bif_log_export(struct hm_node *node);     /* hermod: how much is logged */
 int bif_pg_export(struct hm_node *node);      /* pg */

@@ -16,7 +16,7 @@ all() ->
 
 groups() ->
     %% hermod only: a BEAM has no such function
-    [{numbers, [], [every_value_has_its_shape, casts_are_counted, calls_are_counted, handlers_are_timed, peers_come_and_go, ticks_are_counted,
+    [{numbers, [], [every_value_has_its_shape, short_status, casts_are_counted, calls_are_counted, handlers_are_timed, peers_come_and_go, ticks_are_counted,
                     wrong_cookie, other_refusals, too_deep, mailbox_is_full, too_many_processes, publications, chat, epmd_was_away,
                     server_was_started_again, calls_that_are_denied, status_tells_what_went_wrong, status_tells_everything]}].
 
@@ -94,6 +94,21 @@ every_value_has_its_shape(C) ->
     ?assert(maps:get(hermod_processes, M) >= length(maps:get(hermod_process_messages_total, M))),
     1 = maps:get(hermod_epmd_registered, M),
     ?assertEqual(maps:get(hermod_processes, M), ?ON(given:peer(C), length(rpc:call(given:target(C), erlang, processes, [])))).
+
+short_status(C) ->
+    N = given:target(C),
+    P = given:peer(C),
+    with_target(["--max-mailbox", "10"], fun(#{node := Fresh}) ->
+        #{limit_hits := [], connections_refused := []} = ?ON(P, rpc:call(Fresh, hermod, status, [])),
+        ?ON(P, begin ok = sys:suspend({subject, Fresh}), [{subject, Fresh} ! I || I <- lists:seq(1, 11)] end),
+        target:wait(fun() -> #{limit_hits := Hits} = ?ON(P, rpc:call(Fresh, hermod, status, [])), [{<<"max-mailbox">>, 1}] =:= Hits end)
+    end),
+    #{node := N, version := <<"0.", _/binary>>, uptime_seconds := Up, memory_bytes := Bytes, processes := Processes, run_queue := _, peers := Peers} =
+        ?ON(P, rpc:call(N, hermod, status, [])),
+    true = is_float(Up) andalso Bytes > 10000 andalso Processes > 10,
+    [#{visible := true, received_bytes := In, sent_bytes := Out, waiting_bytes := _, connected_seconds := _}] =
+        [Peer || #{node := Name} = Peer <- Peers, Name =:= maps:get(node, P)],
+    true = In > 0 andalso Out > 0.
 
 shape(hermod_process_handler_seconds, #{name := Name, count := Count, sum := Sum, buckets := Buckets}) ->
     true = is_binary(Name) andalso is_float(Sum),
