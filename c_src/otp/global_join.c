@@ -76,7 +76,7 @@ static bool all_ops(struct global_member *m, struct other *other, hm_term *ops) 
     return good;
 }
 
-/* Adds nodes to the known ones; those that were not are told in_sync when `tell`. */
+/* Adds nodes to the known ones; those that were not, or may wait for it, are told in_sync when `tell`. */
 static void add_known(struct global_member *m, const hm_node_name *node, int64_t version, bool tell) {
     struct other *other = other_get(m, node);
     if (!other)
@@ -86,8 +86,8 @@ static void add_known(struct global_member *m, const hm_node_name *node, int64_t
         other->known = version;
     if (other->again && other->synced)
         session_drop(m, other);
-    if (added && tell)
-        other_reach(m, other, true);
+    if ((added || !other->synced) && tell)
+        other_reach(m, other, true); /* (OTP says it only to those that were not known.) */
 }
 
 typedef void known_visitor(struct global_member *m, const hm_node_name *node, int64_t version);
@@ -102,11 +102,18 @@ static void each_known(struct global_member *m, hm_term nodes, known_visitor *vi
                 visit(m, node, version);
 }
 
+/*
+ * He hears of us by new_nodes, and says in_sync. OTP says it to him at once: when that message is lost, as when the node that
+ * joined us ends, he takes us for in sync, begins no session, and nobody tells us. So he is told when he has said it himself.
+ */
 static void reach_known(struct global_member *m, const hm_node_name *node, int64_t version) {
     struct other *other = other_get(m, node);
     (void)version;
-    if (other)
-        other_reach(m, other, true);
+    if (!other)
+        return;
+    other_reach(m, other, other->synced);
+    if (!other->synced)
+        session_owe_in_sync(m, other);
 }
 
 /* We are joined with them through him: what we began with them ourselves is over. */
@@ -116,6 +123,7 @@ static void cancel_known(struct global_member *m, const hm_node_name *node, int6
     if (!other)
         return;
     other->pending = NOT_KNOWN; /* they are not told: in_sync does that */
+    other->met = other->met || other->has_his_tag;
     session_cancel(m, other, other->my_tag, NULL);
     session_reset(other);
 }
@@ -151,6 +159,8 @@ void session_join(struct global_member *m, struct other *other) {
     add_known(m, other->name, version, false);
     each_known(m, his_known, add_his_known);
     other->synced = true;
+    other->met = false;
+    other->owes_ms = 0;
     term_drop(&his_known);
 }
 

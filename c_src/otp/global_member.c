@@ -147,6 +147,8 @@ void global_member_nodeup(struct global_member *m, const hm_node_name *node) {
         partition_remove_again(m, other);
     else if (tell)
         member_tell_in_sync(m, node);
+    if (other->owes_ms)
+        session_owe_in_sync(m, other);
     if (m->config.connect_all)
         session_nodeup(m, other);
     go_on(m);
@@ -173,7 +175,8 @@ void member_handle_down(struct global_member *m, struct other *other, enum down_
     if (kind != DOWN_REMOVE)
         other->removed_late = false;
     other->known = other->pending = NOT_KNOWN;
-    other->synced = false;
+    other->synced = other->met = false;
+    other->owes_ms = other->stranger_ms = 0;
 }
 
 void global_member_nodedown(struct global_member *m, const hm_node_name *node) {
@@ -185,6 +188,9 @@ void global_member_nodedown(struct global_member *m, const hm_node_name *node) {
     if (!other->ignore_down)
         member_handle_down(m, other, DOWN_DISCONNECTED);
     other->ignore_down = false;
+    if (other->redials)
+        other_reach(m, other, false);
+    other->redials = false;
     other_drop_idle(m, other);
     go_on(m);
 }

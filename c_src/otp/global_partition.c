@@ -131,6 +131,11 @@ void partition_remove_again(struct global_member *m, struct other *other) {
     tell_remove(m, other);
 }
 
+void partition_begin_anew(struct global_member *m, struct other *other) {
+    other->removing = other->redials = true;
+    tell_remove(m, other);
+}
+
 static bool concerns_us(const struct global_member *m, const hm_node_name *node) {
     const struct other *other = other_find(m, node);
     return node == m->config.self || (other && (other->up || is_potentially_known(other)));

@@ -85,6 +85,10 @@ struct other {
     bool removing, synced;
     bool removed_late; /* removing, and told so only on the next connection */
     bool again;            /* a session although the node is known */
+    bool met;              /* he has begun a session over this connection, which was given up because we were joined through another node */
+    bool redials;          /* the connection is being closed to be made anew */
+    int64_t owes_ms;       /* since when he is to be told in_sync, as soon as he has said so; 0: no need */
+    int64_t stranger_ms;   /* when he said in_sync without being known; 0: he did not */
     bool ignore_down;      /* global:disconnect/0 */
     bool has_his_tag;
     int64_t my_tag, his_tag, version; /* my_tag: 0 none */
@@ -282,6 +286,8 @@ void member_tell_in_sync(struct global_member *m, const hm_node_name *node);
 void session_nodeup(struct global_member *m, struct other *other);
 void session_message(struct global_member *m, const struct global_message *message, bool to_locker);
 void session_heal(struct global_member *m);
+/* Known through another node: he is told in_sync when he has heard of us, too. */
+void session_owe_in_sync(struct global_member *m, struct other *other);
 void session_cancel(struct global_member *m, struct other *other, int64_t tag, struct news *news);
 void session_reset(struct other *other);
 void session_drop(struct global_member *m, struct other *other);
@@ -327,6 +333,8 @@ void partition_on_lost(struct global_member *m, const struct global_message *mes
 void partition_on_remove(struct global_member *m, const struct global_message *message);
 /* It was removed while there was no connection to tell it so, and now there is one. */
 void partition_remove_again(struct global_member *m, struct other *other);
+/* He knows us, and we do not know him: he forgets us, and the connection is made anew. */
+void partition_begin_anew(struct global_member *m, struct other *other);
 void partition_sweep(struct global_member *m);
 void partition_free(struct global_member *m);
 

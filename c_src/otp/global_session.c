@@ -156,13 +156,23 @@ static void send_ack(struct global_member *m, struct other *other) {
     member_volatile(m, other->name);
 }
 
+/* In sync with who is not known, and stays so. To OTP the last element says nothing. */
+static void tell_apart(struct global_member *m, const hm_node_name *node) {
+    hm_build *build = member_build(m);
+    hm_put_tuple(build, 3);
+    hm_put_atom(build, "in_sync");
+    global_put_node(build, m->config.self);
+    hm_put_bool(build, false);
+    member_cast(m, GLOBAL_SERVER, node);
+}
+
 /* Members of a protocol without tags and acknowledgements (before OTP 25) are told that all is well, and left alone. */
 static void leave_alone(struct global_member *m, struct other *other, int64_t version) {
     log_info(m->config.log, "global.old", "%s speaks version %lld of global's protocol, and we %d: its names are not shared",
              hm_node_name_text(other->name), (long long)version, GLOBAL_VERSION);
     session_cancel(m, other, other->my_tag, NULL);
     session_reset(other);
-    member_tell_in_sync(m, other->name);
+    tell_apart(m, other->name);
 }
 
 static void init_connect(struct global_member *m, struct other *other, int64_t version, int64_t tag, hm_pid locker) {
@@ -211,7 +221,7 @@ static void on_init_connect(struct global_member *m, const struct global_message
     if (!other || !other->up)
         return; /* a hidden node, which takes no part */
     if (!m->config.connect_all)
-        member_tell_in_sync(m, message->node); /* we take no part either; nobody shall wait for us */
+        tell_apart(m, message->node); /* we take no part either; nobody shall wait for us */
     else
         init_connect(m, other, message->version, message->tag, message->pid);
 }
@@ -238,11 +248,31 @@ static void on_cancel(struct global_member *m, const struct global_message *mess
         restart(m, other, other->my_tag);
 }
 
+void session_owe_in_sync(struct global_member *m, struct other *other) {
+    other->owes_ms = m->ports->now_ms(m->arg);
+    heal_at(m, other->owes_ms + HEAL_MS);
+}
+
+/* HEAL_MS after this; when it is not, the timer comes then. */
+static bool is_due(struct global_member *m, int64_t since_ms) {
+    if (m->ports->now_ms(m->arg) - since_ms >= HEAL_MS)
+        return true;
+    heal_at(m, since_ms + HEAL_MS);
+    return false;
+}
+
+static void begin_again(struct global_member *m, struct other *other) {
+    log_info(m->config.log, "global.again", "%s does not know us: a session with it is begun again",
+             hm_node_name_text(other->name));
+    other->again = true;
+    begin(m, other);
+}
+
 /*
  * Who told us of him ended before it told him of us: he waits for a session with us, or has given his up, and we take him for known and never
  * get in sync. OTP leaves it so. After a while we begin a session as if the connection were new; his init_connect counts if he
- * acknowledges ours with the tag of it. One of us that waits in the same way does likewise. Here the sessions that restart() has put off
- * begin, too.
+ * acknowledges ours with the tag of it. One of us that waits in the same way does likewise. The other way round, a BEAM that knows us would ignore
+ * our session: it has to forget us first. Here the sessions that restart() has put off begin, too.
  */
 void session_heal(struct global_member *m) {
     struct other *other, *next;
@@ -258,16 +288,24 @@ void session_heal(struct global_member *m) {
             session_nodeup(m, other);
             continue;
         }
-        if (!other->up || other->resolver || !other->early.set || (other->known != NOT_KNOWN && other->synced))
+        if (!other->up || other->resolver)
             continue;
-        if (now - other->early.since_ms < HEAL_MS) {
-            heal_at(m, other->early.since_ms + HEAL_MS);
-            continue;
+        if (other->early.set && !(other->known != NOT_KNOWN && other->synced)) {
+            if (is_due(m, other->early.since_ms))
+                begin_again(m, other);
+        } else if (other->owes_ms && is_due(m, other->owes_ms)) {
+            if (other->met) {
+                begin_again(m, other);
+            } else { /* he knows us from before, and so does not say it */
+                other->owes_ms = 0;
+                member_tell_in_sync(m, other->name);
+            }
+        } else if (other->stranger_ms && other->known == NOT_KNOWN && is_due(m, other->stranger_ms)) {
+            log_info(m->config.log, "global.again", "%s knows us, and we do not know it: the connection is made anew",
+                     hm_node_name_text(other->name));
+            other->stranger_ms = 0;
+            partition_begin_anew(m, other);
         }
-        log_info(m->config.log, "global.again", "%s does not know us: a session with it is begun again",
-                 hm_node_name_text(other->name));
-        other->again = true;
-        begin(m, other);
     }
 }
 
@@ -357,12 +395,13 @@ static void on_exchange(struct global_member *m, const struct global_message *me
     other->exchange_names = names;
 }
 
-static void put_known(struct global_member *m, hm_build *build) {
+/* But for him, who may be known to us and is joined with us again: a BEAM would take itself for one of its others. */
+static void put_known(struct global_member *m, hm_build *build, const struct other *him) {
     struct other *other, *next;
     size_t begin = hm_put_list_begin(build);
     uint32_t count = 0;
     HASH_ITER(hh, m->others, other, next) {
-        if (other->known == NOT_KNOWN)
+        if (other->known == NOT_KNOWN || other == him)
             continue;
         hm_put_tuple(build, 2);
         global_put_node(build, other->name);
@@ -378,7 +417,7 @@ static void send_resolved(struct global_member *m, struct other *other, hm_term 
     hm_put_atom(build, "resolved");
     global_put_node(build, m->config.self);
     hm_put_term(build, resolved);
-    put_known(m, build);
+    put_known(m, build, other);
     hm_put_atom(build, "unused");
     size_t begin = hm_put_list_begin(build);
     hm_put_list_end(build, begin, global_names_put_external(&m->names, build));
@@ -419,6 +458,14 @@ static void on_in_sync(struct global_member *m, const struct global_message *mes
     member_tell_syncers(m, other->name);
     other->synced = true;
     session_drop(m, other);
+    other->met = false;
+    if (other->owes_ms)
+        member_tell_in_sync(m, other->name);
+    other->owes_ms = 0;
+    if (other->known == NOT_KNOWN && message->flag) {
+        other->stranger_ms = m->ports->now_ms(m->arg);
+        heal_at(m, other->stranger_ms + HEAL_MS);
+    }
 }
 
 void session_message(struct global_member *m, const struct global_message *message, bool to_locker) {

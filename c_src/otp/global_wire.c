@@ -89,8 +89,9 @@ bool global_read_cast(struct names *names, hm_term term, struct global_message *
         m->kind = GLOBAL_NEW_NODES;
         read_extra(c, &m->requester);
         good = read_node(names, node, &m->node) && is_list(m->ops) && is_list(m->known) && is_list(m->ext);
-    } else if (hm_match(term, "{in_sync, ~a, _}", &node)) {
+    } else if (hm_match(term, "{in_sync, ~a, ~t}", &node, &tag)) {
         m->kind = GLOBAL_IN_SYNC;
+        m->flag = !hm_is_atom(tag, "false");
         good = read_node(names, node, &m->node);
     } else if (hm_match(term, "{async_del_name, _, _}") || hm_match(term, "{async_del_lock, _, _}")) {
         m->kind = GLOBAL_OBSOLETE;

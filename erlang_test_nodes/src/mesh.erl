@@ -19,7 +19,7 @@
 -module(mesh).
 -include("conformance.hrl").
 -export([start/1, start/2, start/3, add/2, add/3, with/3, stop/1, wires/1, node_of/2, target_of/2, name_of/2, control/1, roles/1, role_of/2, beams_forgot_beams/2,
-         lost_between_beams/2]).
+         lost_between_beams/2, beams_not_in_sync/2]).
 -export([ask/3, ask/4, run/5, child/2, connect/3, join/2, split/3, heal/3, silence/3, pairs/3, whole/2, whole/3, looks_whole/3, healthy/2, names/2, names/3, isolate/1,
          agreed/3, agreed/4, lost/3, rejoin/3, gone/2, apart/3, parted/3, kill/2, wait_connected/3]).
 -export([probe_lock/1, seen_from/1]). % on a node
@@ -217,6 +217,12 @@ beams_forgot_beams(Mesh, Tables) ->
     lists:all(fun({N, T}) ->
         lists:all(fun({_, P}) -> lists:member(N, Beams) andalso lists:member(node(P), Beams -- [N]) end, All -- T)
     end, Tables).
+
+%% Whether in what looks_whole/3 found two BEAM nodes are not in sync, one way at least. While they wait for each other one of them may hold
+%% the lock of global, and then nobody joins anybody.
+beams_not_in_sync(Mesh, Seen) ->
+    Beams = [N || R <- roles(Mesh), #{kind := beam, node := N} <- [target_of(Mesh, R)]],
+    lists:any(fun({N, {_, Synced}}) -> lists:member(N, Beams) andalso (Beams -- [N]) -- Synced =/= [] end, Seen).
 
 %% Whether every name that is missing in what names/2 found was lost where BEAM nodes lose it among themselves (docs/decisions.md):
 %%

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "etf/ids.h"
+#include "node/terms.h"
 #include "otp/global_member.h"
 
 struct lone {
@@ -20,6 +22,11 @@ struct lone {
     const hm_node_name *self, *peer, *third;
     struct global_member *member;
     int64_t now, timers[GLOBAL_TIMERS]; /* when each comes; -1 never */
+    struct {
+        uint64_t token;
+        const hm_node_name *to;
+    } calls[16]; /* that wait for an answer */
+    unsigned call_count;
     char sent[8192];                    /* "node message\n" of everything since the last lone_sent */
     char last[8192];
 };
@@ -48,7 +55,10 @@ static inline int lone_send_pid(void *arg, enum global_actor from, hm_pid to, hm
 
 static inline int lone_call(void *arg, enum global_actor from, const hm_node_name *to, hm_term request,
                             uint64_t token) {
-    (void)from, (void)token;
+    struct lone *lone = arg;
+    assert_true(lone->call_count < 16);
+    lone->calls[lone->call_count].token = token;
+    lone->calls[lone->call_count++].to = to;
     return lone_send(arg, from, to, false, false, request);
 }
 
@@ -63,9 +73,10 @@ static inline int lone_monitor(void *arg, hm_pid pid, hm_ref *ref) {
     return HM_OK;
 }
 
+/* It dials: a line "node monitor_node" stands for that. */
 static inline int lone_monitor_node(void *arg, const hm_node_name *node, hm_ref *ref) {
-    (void)node;
-    return lone_monitor(arg, HM_NO_PID, ref);
+    lone_monitor(arg, HM_NO_PID, ref);
+    return lone_send(arg, GLOBAL_SERVER, node, false, false, ATOM_TERM("monitor_node"));
 }
 
 static inline void lone_demonitor(void *arg, const hm_ref *ref) {
@@ -176,6 +187,47 @@ static inline void lone_take(struct lone *lone, bool cast, hm_build *build) {
         lone_take(lone, cast, build_);         \
     } while (0)
 
+/* What it has sent since the last time, a line for each message. */
+static inline const char *lone_sent(struct lone *lone) {
+    memcpy(lone->last, lone->sent, sizeof lone->last);
+    lone->sent[0] = 0;
+    return lone->last;
+}
+
+/* All calls, and those that follow from it, are answered with true. */
+static inline void lone_grant(struct lone *lone) {
+    while (lone->call_count > 0) {
+        unsigned last = --lone->call_count;
+        global_member_answer(lone->member, lone->calls[last].token, lone->calls[last].to, ATOM_TERM("true"));
+    }
+}
+
+static inline void lone_hear_init(struct lone *lone, const hm_node_name *from, int64_t tag) {
+    hm_pid locker = {from, 5, 0, 9};
+    LONE_HEAR(lone, true, "{init_connect, {8, ~i}, ~a, {locker, no_longer_a_pid, ~t, ~p}}", tag, hm_node_name_text(from),
+              (hm_term){(const unsigned char *)"\x74\0\0\0\0", 5}, locker);
+}
+
+/* The tag of the init_connect in what was sent. */
+static inline int64_t lone_tag_of(const char *sent) {
+    const char *at = strstr(sent, "{init_connect,{8,");
+    assert_non_null(at);
+    return strtoll(at + strlen("{init_connect,{8,"), NULL, 10);
+}
+
+/* From its nodeup until both have locked their side; our tag. */
+static inline int64_t lone_lock_both(struct lone *lone, const hm_node_name *with) {
+    enum { HIS_TAG = 100 };
+    hm_pid locker = {with, 5, 0, 9};
+    global_member_nodeup(lone->member, with);
+    int64_t tag = lone_tag_of(lone_sent(lone));
+    lone_hear_init(lone, with, HIS_TAG);
+    LONE_HEAR(lone, false, "{init_connect_ack, ~a, ~i, ~i}", hm_node_name_text(with), tag, (int64_t)HIS_TAG);
+    LONE_HEAR(lone, true, "{lock_set, ~p, true, [], ~i}", locker, tag);
+    assert_non_null(strstr(lone_sent(lone), "{exchange,me@host"));
+    return tag;
+}
+
 static inline void lone_pass_time(struct lone *lone, int64_t ms) {
     lone->now += ms;
     for (int i = 0; i < GLOBAL_TIMERS; i++)
@@ -183,13 +235,6 @@ static inline void lone_pass_time(struct lone *lone, int64_t ms) {
             lone->timers[i] = -1;
             global_member_timer(lone->member, (enum global_timer)i);
         }
-}
-
-/* What it has sent since the last time, a line for each message. */
-static inline const char *lone_sent(struct lone *lone) {
-    memcpy(lone->last, lone->sent, sizeof lone->last);
-    lone->sent[0] = 0;
-    return lone->last;
 }
 
 #endif

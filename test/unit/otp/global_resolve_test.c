@@ -2,12 +2,6 @@
 #include "etf/ids.h"
 #include "unit/otp/global_member_fixture.h"
 
-enum { HIS_TAG = 100 };
-
-static hm_pid his_locker(const struct lone *lone) {
-    return (hm_pid){lone->peer, 5, 0, 9};
-}
-
 static hm_pid process(const hm_node_name *node, uint32_t id) {
     return (hm_pid){node, id, 0, 9};
 }
@@ -20,20 +14,6 @@ static void keep(struct lone *lone, const char *name, hm_pid pid) {
                      GLOBAL_ANSWERED);
     hm_build_free(request);
     hm_build_free(reply);
-}
-
-/* Until both have locked their side. */
-static int64_t lock_both(struct lone *lone) {
-    global_member_nodeup(lone->member, lone->peer);
-    const char *at = strstr(lone_sent(lone), "{init_connect,{8,");
-    assert_non_null(at);
-    int64_t tag = strtoll(at + strlen("{init_connect,{8,"), NULL, 10);
-    LONE_HEAR(lone, true, "{init_connect, {8, ~i}, 'peer@host', {locker, no_longer_a_pid, ~t, ~p}}", (int64_t)HIS_TAG,
-              (hm_term){(const unsigned char *)"\x74\0\0\0\0", 5}, his_locker(lone));
-    LONE_HEAR(lone, false, "{init_connect_ack, 'peer@host', ~i, ~i}", tag, (int64_t)HIS_TAG);
-    LONE_HEAR(lone, true, "{lock_set, ~p, true, [], ~i}", his_locker(lone), tag);
-    assert_non_null(strstr(lone_sent(lone), "{exchange,me@host"));
-    return tag;
 }
 
 static hm_pid where(const struct lone *lone, const char *name) {
@@ -56,7 +36,7 @@ static void assert_resolved(struct lone *lone, const char *operations) {
 static void test_names_of_one_side(void **state) {
     struct lone *lone = *state;
     keep(lone, "ours", process(lone->third, 11));
-    int64_t tag = lock_both(lone);
+    int64_t tag = lone_lock_both(lone, lone->peer);
     LONE_HEAR(lone, true, "{exchange, 'peer@host', [{his, ~p, ~t}], [], ~i}", process(lone->peer, 12),
               global_method_term(GLOBAL_RANDOM_EXIT), tag);
     assert_resolved(lone, "[]"); /* he has what we have from our exchange */
@@ -69,7 +49,7 @@ static void test_names_of_one_side(void **state) {
 static void test_a_name_of_both_sides(void **state) {
     struct lone *lone = *state;
     keep(lone, "shared", process(lone->third, 11));
-    int64_t tag = lock_both(lone);
+    int64_t tag = lone_lock_both(lone, lone->peer);
     LONE_HEAR(lone, true, "{exchange, 'peer@host', [{shared, ~p, ~t}], [], ~i}", process(lone->third, 11),
               global_method_term(GLOBAL_RANDOM_EXIT), tag);
     assert_resolved(lone, "[{insert,{shared,<third@host.11.0>,fun global:random_exit_name/3}}]");
@@ -81,7 +61,7 @@ static void test_a_name_of_both_sides(void **state) {
 static void test_a_conflict(void **state) {
     struct lone *lone = *state;
     keep(lone, "both", process(lone->self, 11));
-    int64_t tag = lock_both(lone);
+    int64_t tag = lone_lock_both(lone, lone->peer);
     LONE_HEAR(lone, true, "{exchange, 'peer@host', [{both, ~p, ~t}], [], ~i}", process(lone->peer, 12),
               global_method_term(GLOBAL_RANDOM_NOTIFY), tag);
     assert_resolved(lone, "[{insert,{both,<me@host.11.0>,fun global:random_exit_name/3}}]");

@@ -1,13 +1,8 @@
 /* How two members begin a session: tags, acknowledgements, and what happens when they disagree. */
 #include "unit/otp/global_member_fixture.h"
 
-static hm_pid his_locker(const struct lone *lone) {
-    return (hm_pid){lone->peer, 5, 0, 9};
-}
-
 static void hear_init(struct lone *lone, int64_t tag) {
-    LONE_HEAR(lone, true, "{init_connect, {8, ~i}, 'peer@host', {locker, no_longer_a_pid, ~t, ~p}}", tag,
-              (hm_term){(const unsigned char *)"\x74\0\0\0\0", 5}, his_locker(lone));
+    lone_hear_init(lone, lone->peer, tag);
 }
 
 static void hear_ack(struct lone *lone, int64_t ours, int64_t his) {
@@ -21,17 +16,10 @@ static unsigned count(const char *text, const char *what) {
     return found;
 }
 
-/* The tag of the init_connect in what was sent. */
-static int64_t tag_of(const char *sent) {
-    const char *at = strstr(sent, "{init_connect,{8,");
-    assert_non_null(at);
-    return strtoll(at + strlen("{init_connect,{8,"), NULL, 10);
-}
-
 static void test_tags_are_acknowledged(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->peer);
-    int64_t tag = tag_of(lone_sent(lone));
+    int64_t tag = lone_tag_of(lone_sent(lone));
     hear_init(lone, 100);
     char expected[80];
     snprintf(expected, sizeof expected, "peer@host {init_connect_ack,me@host,100,%lld}\n", (long long)tag);
@@ -45,7 +33,7 @@ static void test_tags_are_acknowledged(void **state) {
 static void test_a_second_init_connect(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->peer);
-    int64_t first = tag_of(lone_sent(lone));
+    int64_t first = lone_tag_of(lone_sent(lone));
     hear_init(lone, 100);
     lone_sent(lone);
     hear_init(lone, 101);
@@ -66,7 +54,7 @@ static void test_a_second_init_connect(void **state) {
     sent = lone_sent(lone);
     assert_int_equal(count(sent, "{init_connect,"), 1);
     assert_int_equal(count(sent, "{cancel_connect"), 0);
-    int64_t tag = tag_of(sent);
+    int64_t tag = lone_tag_of(sent);
     assert_true(tag > first);
     char ack[80];
     snprintf(ack, sizeof ack, "{init_connect_ack,me@host,103,%lld}", (long long)tag);
@@ -81,21 +69,21 @@ static void test_a_second_init_connect(void **state) {
 static void test_cancelled(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->peer);
-    int64_t first = tag_of(lone_sent(lone));
+    int64_t first = lone_tag_of(lone_sent(lone));
     LONE_HEAR(lone, false, "{cancel_connect, 'peer@host', ~i}", first);
     LONE_HEAR(lone, false, "{cancel_connect, 'peer@host', ~i}", first);
     assert_string_equal(lone_sent(lone), "");
     lone_pass_time(lone, 100);
     const char *sent = lone_sent(lone);
     assert_int_equal(count(sent, "{init_connect,"), 1);
-    assert_true(tag_of(sent) > first);
+    assert_true(lone_tag_of(sent) > first);
 }
 
 /* Nothing is begun with a node that went meanwhile. */
 static void test_lost_while_quiet(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->peer);
-    int64_t first = tag_of(lone_sent(lone));
+    int64_t first = lone_tag_of(lone_sent(lone));
     LONE_HEAR(lone, false, "{cancel_connect, 'peer@host', ~i}", first);
     global_member_nodedown(lone->member, lone->peer);
     lone_sent(lone);
