@@ -196,6 +196,11 @@ const struct option option_table[] = {
     {"task-supervisor", "NAME", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(task_supervisor),
      .help = "Serve as a Task.Supervisor under this name, as in MyApp.Tasks: other nodes run functions of this node as "
              "tasks with Task.Supervisor.async({MyApp.Tasks, node}, Module, :function, args). May be repeated."},
+    {"trace-port", "[ADDRESS:]PORT", KIND_TEXT, GROUP_SERVICES, IN_START, FIELD(trace_port),
+     .help = "Listen here for dbg:trace_client(ip, {Host, PORT}) of any node, or hermod trace --dbg, and tell it what is traced on this node. Without "
+             "an address on the loopback only: whoever connects reads it, without a cookie."},
+    {"trace-port-queue", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(trace_port_queue), .fallback = "200", .min = 1, .max = 1000000,
+     .help = "How many events may wait for that client, 16 MiB at most. Further ones are dropped, and it is told how many."},
     {"chat-max-nick", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(chat_max_nick), .fallback = "64",
      .min = 1, .max = KIB,
      .help = "The longest nick that the chat allows."},
@@ -294,6 +299,8 @@ const struct option option_table[] = {
     {"stop", NULL, KIND_FLAG, GROUP_TERMS, IN_TRACE, FIELD(trace_stop),
      .help = "End the trace with the number TARGET, or all that other nodes started."},
     {"forget", NULL, KIND_FLAG, GROUP_TERMS, IN_TRACE, FIELD(trace_forget), .help = "Forget what was recorded."},
+    {"dbg", "HOST:PORT", KIND_TEXT, GROUP_TERMS, IN_TRACE, FIELD(trace_dbg),
+     .help = "Print what the trace port of a node sends, as dbg:trace_client(ip, {HOST, PORT}) does; PORT alone is on this machine."},
     {"interval", "SECONDS", KIND_SECONDS, GROUP_TERMS, IN_WATCH | IN_TOP, FIELD(interval_ms), .fallback = "1", .min = 10,
      .max = 86400000, .help = "How often to ask the node."},
     {"sort", "BY", KIND_CHOICE, GROUP_TERMS, IN_TOP, FIELD(sort), .fallback = "work", .choices = "work|memory|mailbox|name",

@@ -146,6 +146,8 @@ struct settings {
     uint64_t interval_ms, sort; /* sort: enum top_sort */
     uint64_t trace_limit, trace_rate;
     bool trace_return, trace_record, trace_messages, trace_playback, trace_list, trace_stop, trace_forget;
+    char *trace_dbg, *trace_port;
+    uint64_t trace_port_queue;
 
     uint64_t timeout_ms;
     bool elixir, erlang, json, quiet, detach;

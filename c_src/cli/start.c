@@ -18,6 +18,7 @@
 
 #include <hermod/function.h>
 #include <hermod/log.h>
+#include <hermod/trace.h>
 
 #include "cli/command.h"
 #include "cli/finder.h"
@@ -27,6 +28,7 @@
 #include "cli/service_setup.h"
 #include "cli/start_hints.h"
 #include "cli/suggest.h"
+#include "cli/trace_client.h"
 #include "services/services.h"
 
 enum { SIGNALS = 3 };
@@ -38,6 +40,7 @@ struct daemon {
     hm_node *node;
     struct service_setup services; /* as long as the node: they are started again with it */
     struct finder *finder; /* --discover */
+    hm_trace_port *trace_port; /* --trace-port */
     struct notify *notify; /* the service manager; NULL: none */
     struct metrics_http *http; /* --metrics */
     struct event *signals[SIGNALS];
@@ -177,6 +180,18 @@ static int load_one(struct daemon *daemon, const char *given) {
     }
     free(path);
     return code; /* never closed: handlers of its servers may run until the end */
+}
+
+static int open_trace_port(struct daemon *daemon) {
+    char host[256], port[8], why[WHY_BYTES];
+    if (!daemon->settings->trace_port)
+        return EXIT_FINE;
+    if (address_read(daemon->settings->trace_port, "--trace-port", host, sizeof host, port, sizeof port, why, sizeof why))
+        return give_up(EXIT_USAGE, "%s", why);
+    struct hm_trace_port_options options = {
+        .address = *host ? host : NULL, .port = (uint16_t)atoi(port), .queue = (uint32_t)daemon->settings->trace_port_queue};
+    int error = hm_trace_port_open(daemon->node, &options, &daemon->trace_port, why, sizeof why);
+    return error ? give_up(exit_code_of(error), "--trace-port: %s", why) : EXIT_FINE;
 }
 
 /* ---- ready ---- */
@@ -414,7 +429,7 @@ static int run_daemon(struct daemon *daemon) {
     for (size_t i = 0; i < settings->load.count; i++)
         if ((code = load_one(daemon, settings->load.items[i])))
             return code;
-    if ((code = read_connects(daemon, false)))
+    if ((code = read_connects(daemon, false)) || (code = open_trace_port(daemon)))
         return code;
     if (settings->metrics && (error = metrics_http_open(daemon->node, settings, &daemon->services, &daemon->http, why, sizeof why)))
         return give_up(exit_code_of(error), "%s", why);
@@ -437,6 +452,7 @@ static int run(const struct settings *settings, int count, char **arguments) {
     finder_close(daemon.finder);
     notify_close(daemon.notify);
     metrics_http_close(daemon.http);
+    hm_trace_port_close(daemon.trace_port);
     hm_node_free(daemon.node);
     metrics_http_free(daemon.http);
     service_setup_free(&daemon.services);

@@ -7,6 +7,7 @@
 #include <hermod/trace.h>
 
 #include "cli/tool.h"
+#include "cli/trace_client.h"
 
 struct trace_tool {
     const char *target; /* NULL: none was given */
@@ -232,7 +233,22 @@ static int check(const struct settings *settings, struct trace_tool *trace) {
     return EXIT_FINE;
 }
 
+/* From a trace port there is no node and nothing to set up: what is traced was said there. */
+static int run_client(const struct settings *settings, int count) {
+    static const char *const others[] = {"rate", "return", "messages", "record", "playback", "list", "stop", "forget", "scope"};
+    if (count)
+        return give_up(EXIT_USAGE, "--dbg takes no NODE and no TARGET: what is traced is said where the port is");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (option_source(settings, others[i]) == SOURCE_ARGUMENT)
+            return give_up(EXIT_USAGE, "--dbg and --%s exclude each other: what is traced is said where the port is", others[i]);
+    return trace_client_run(settings, settings->trace_dbg);
+}
+
 static int run(const struct settings *settings, int count, char **arguments) {
+    if (settings->trace_dbg)
+        return run_client(settings, count);
+    if (count == 0)
+        return give_up(EXIT_USAGE, "say whom and what to trace: hermod trace NODE TARGET, or hermod trace --dbg HOST:PORT");
     struct trace_tool trace = {.target = count > 1 ? arguments[1] : NULL};
     int code = check(settings, &trace);
     return code ? code : tool_run(settings, "trace", arguments[0], start, &trace);
@@ -244,14 +260,15 @@ static const struct example examples[] = {
     {"hermod trace hermod message_server:say/2", "Only messages {say, _}."},
     {"hermod trace --record --json hermod peer:web@vm", "What the two nodes say to each other, one JSON object on each line."},
     {"hermod trace --playback hermod", "What was recorded."},
+    {"hermod trace --dbg localhost:4711", "What a BEAM traces after dbg:tracer(port, dbg:trace_port(ip, 4711))."},
     {NULL, NULL},
 };
 
 const struct command command_trace = {
     .name = "trace",
     .bit = IN_TRACE,
-    .arguments = "NODE [TARGET]",
-    .least = 1,
+    .arguments = "[NODE] [TARGET]",
+    .least = 0,
     .most = 2,
     .summary = "print what processes and functions of a node do",
     .about =
@@ -259,7 +276,9 @@ const struct command command_trace = {
         "TARGET is NAME or <0.ID.SERIAL>, a process: what it is asked, and with --return what it replies; NAME:TAG/ARITY, only tuples of so "
         "many elements that begin with this atom; MODULE:FUNCTION/ARITY or Module.function/arity, a function that others can call, _ for any; "
         "processes: their starts, ends, links and names; peer:NODE, control messages. Where NAME:TAG/ARITY is also a "
-        "function, process:NAME:TAG/ARITY is the message.",
+        "function, process:NAME:TAG/ARITY is the message.\n\n"
+        "With --dbg it is the client of a trace port (dbg:trace_port(ip, PORT) on a BEAM, --trace-port on a Hermod) and prints what comes as dbg "
+        "does, until the trace ends or there were --limit of them.",
     .examples = examples,
     .run = run,
 };

@@ -144,6 +144,32 @@ HM_API void hm_trace_put_map(hm_build *build, const struct hm_trace_event *event
  * Elixir); with HM_SYNTAX_JSON one object with the keys of hm_trace_put_map, datetime as text of RFC 3339. *text is malloc'ed. */
 HM_API int hm_trace_print(const struct hm_trace_event *event, enum hm_syntax syntax, size_t limit, char **text);
 
+/* ---- a port for dbg ---- */
+
+/*
+ * Whatever the traces of this node tell is also sent to a client of OTP's trace port, one at a time (a second is closed at once):
+ *
+ *     iex> :dbg.trace_client(:ip, {~c"localhost", 4711})
+ *     $ hermod trace --dbg localhost:4711
+ *
+ * as {trace_ts, ...}. What is told while there is no client waits for the next. When it is too slow, the newest events are dropped, and it
+ * is told how many.
+ */
+typedef struct hm_trace_port hm_trace_port;
+
+struct hm_trace_port_options {
+    const char *address; /* of this machine, numeric or its name; NULL: 127.0.0.1. Whoever reaches it reads what is traced: there is no cookie */
+    uint16_t port;       /* 0: any */
+    uint32_t queue;      /* events that may wait for the client, 16 MiB at most; 0: 200 */
+};
+
+/* Listens at once. Borrows the options until it returns. HM_EINVAL (no address of this machine), HM_ETAKEN, HM_ESYSTEM, HM_ENOMEM; why (may be NULL)
+ * gets a sentence. */
+HM_API int hm_trace_port_open(hm_node *node, const struct hm_trace_port_options *options, hm_trace_port **port, char *why, size_t capacity);
+HM_API uint16_t hm_trace_port_number(const hm_trace_port *port);
+/* Before hm_node_free. NULL is allowed. */
+HM_API void hm_trace_port_close(hm_trace_port *port);
+
 #ifdef __cplusplus
 }
 #endif
