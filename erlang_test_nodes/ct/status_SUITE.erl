@@ -456,10 +456,12 @@ top_on_a_terminal(C) ->
     T ! {type, "q"},
     is_restored(T, ?FINE).
 
+%% By its arguments: the shell and the terminal around it have others.
 os_pid_of_top(C) ->
-    Pattern = "/hermod top --interval 0.1 " ++ node_of(C),
+    Arguments = [<<"top">>, <<"--interval">>, <<"0.1">>, list_to_binary(node_of(C)), <<>>],
     target:wait(fun() ->
-        case string:lexemes(os:cmd("pgrep -f '^[^ ]*" ++ Pattern ++ "$'"), "\n") of
+        {ok, Names} = file:list_dir("/proc"),
+        case [Pid || Pid <- Names, {ok, Line} <- [file:read_file("/proc/" ++ Pid ++ "/cmdline")], Arguments =:= tl(binary:split(Line, <<0>>, [global]))] of
             [Pid] -> {true, Pid};
             _ -> false
         end
