@@ -154,7 +154,8 @@ probes(C) ->
 
 paths_and_methods(C) ->
     404 = status_of(request(port(C), "GET /nothing")),
-    405 = status_of(Not = request(port(C), "POST /metrics", "Content-Length: 0\r\n")),
+    Not = request(port(C), "POST /metrics", "Content-Length: 0\r\n"),
+    405 = status_of(Not),
     <<"GET, HEAD">> = header(<<"allow">>, Not),
     405 = status_of(request(port(C), "DELETE /")),
     501 = status_of(request(port(C), "BREW /")),
@@ -280,7 +281,8 @@ node_with(Args, Fun) ->
 token(_) ->
     Token = "abcdefghijklmnop0123",
     node_with(["--metrics", "0.0.0.0:0", "--metrics-token", token_in_file(Token ++ "\n", 8#400)], fun(T, Port) ->
-        401 = status_of(Refused = request(Port, "GET /metrics")),
+        Refused = request(Port, "GET /metrics"),
+        401 = status_of(Refused),
         <<"Bearer realm=\"hermod\"">> = header(<<"www-authenticate">>, Refused),
         401 = status_of(request(Port, "GET /status.json", "Authorization: Bearer abcdefghijklmnop0124\r\n")),
         401 = status_of(request(Port, "GET /metrics?token=" ++ Token)),
