@@ -133,9 +133,9 @@ static void put_services(hm_term metrics) {
         {"global names", "hermod_global_names"},
         {"global locks", "hermod_global_locks"},
         {"nodes found by --discover", "hermod_discovery_nodes"},
-        {"evaluations of closures that run", "hermod_evaluations"},
+        {"evaluations of closures that run", "hermod_evaluations_running"},
         {"functions called from outside", "hermod_function_calls_total"},
-        {"long work that waits or runs", "hermod_worker_jobs"},
+        {"long work that waits or runs", "hermod_worker_jobs_pending"},
     };
     bool begun = false;
     for (size_t i = 0; i < sizeof ROWS_OF / sizeof *ROWS_OF; i++) {
@@ -199,7 +199,7 @@ static void put_troubles(hm_term metrics) {
         {"hermod_dead_letters_total", "messages to nobody"},
         {"hermod_restarts_total", "servers and services started again"},
         {"hermod_epmd_lost_total", "times that epmd was lost"},
-        {"hermod_busy_total", "times that a node was busy"},
+        {"hermod_busy_times_total", "times that a node was busy"},
         {"hermod_missed_ticks_total", "tick intervals in which a node was silent"},
         {"hermod_function_calls_denied_total", "function calls denied"},
         {"hermod_log_lines_left_out_total", "log lines left out"},

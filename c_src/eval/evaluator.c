@@ -443,7 +443,7 @@ static enum mfa_outcome apply_fun(hm_process *self, hm_term fun, hm_term argumen
 enum { METRIC_RUNNING, METRIC_BEGUN, METRIC_MEMORY, METRICS };
 
 static const struct hm_metric METRIC[METRICS] = {
-    [METRIC_RUNNING] = {"hermod_evaluations", HM_GAUGE, "Closures of other nodes that are being evaluated", {0}},
+    [METRIC_RUNNING] = {"hermod_evaluations_running", HM_GAUGE, "Closures of other nodes that are being evaluated", {0}},
     [METRIC_BEGUN] = {"hermod_evaluations_total", HM_COUNTER, "Closures of other nodes that were evaluated", {0}},
     [METRIC_MEMORY] = {"hermod_evaluation_memory_bytes", HM_GAUGE, "Memory of their values", {0}},
 };

@@ -62,7 +62,7 @@ static const struct hm_metric NUMBER[NUMBERS] = {
     [EPMD_LOST] = {"hermod_epmd_lost_total", HM_COUNTER, "Times that the connection to epmd was lost", {0}},
     [EPMD_ATTEMPTS] = {"hermod_epmd_attempts_total", HM_COUNTER, "Attempts to register", {0}},
     [POOL_THREADS_NOW] = {"hermod_worker_threads", HM_GAUGE, "Threads for long work", {0}},
-    [POOL_WAITING] = {"hermod_worker_jobs", HM_GAUGE, "Long work that waits or runs", {0}},
+    [POOL_WAITING] = {"hermod_worker_jobs_pending", HM_GAUGE, "Long work that waits or runs", {0}},
     [POOL_JOBS] = {"hermod_worker_jobs_total", HM_COUNTER, "Long work begun", {0}},
     [LOG_LEFT_OUT] = {"hermod_log_lines_left_out_total", HM_COUNTER, "Log lines left out because there were too many alike", {0}},
 };
@@ -156,7 +156,7 @@ static const struct hm_metric TRAFFIC[TRAFFIC_METRICS] = {
     [TICKS_IN] = {"hermod_received_ticks_total", HM_COUNTER, "Ticks from them", {0}},
     [TICKS_OUT] = {"hermod_sent_ticks_total", HM_COUNTER, "Ticks to them", {0}},
     [TICKS_MISSED] = {"hermod_missed_ticks_total", HM_COUNTER, "Tick intervals in which one of them sent nothing", {0}},
-    [BUSY] = {"hermod_busy_total", HM_COUNTER, "Times that one of them became busy (--output-high)", {0}},
+    [BUSY] = {"hermod_busy_times_total", HM_COUNTER, "Times that one of them became busy (--output-high)", {0}},
 };
 
 static void add_traffic(void *arg, struct peer *peer) {

@@ -41,7 +41,7 @@ static const struct hm_metric PEERS[PEER_METRICS] = {
     [PEER_TICKS_MISSED] = PEER("missed_ticks_total", HM_COUNTER, "Tick intervals in which nothing came"),
     [PEER_OUTPUT] = PEER("output_bytes", HM_GAUGE, "Bytes that wait to be written"),
     [PEER_IS_BUSY] = PEER("busy", HM_GAUGE, "1 while too many bytes wait (--output-high)"),
-    [PEER_BUSY] = PEER("busy_total", HM_COUNTER, "Times that the node became busy"),
+    [PEER_BUSY] = PEER("busy_times_total", HM_COUNTER, "Times that the node became busy"),
 };
 
 struct peers_walk {

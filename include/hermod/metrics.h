@@ -20,7 +20,7 @@
  *
  * Nothing is kept here: your code counts in plain integers of its own, and is asked for them when somebody reads (`hermod status`, :rpc, a
  * scrape). So counting costs an addition. Names and units follow the conventions of Prometheus: snake_case with the program's name in front,
- * counters end in _total, base units (_seconds, _bytes).
+ * counters end in _total (and nothing else has the name before it), base units (_seconds, _bytes).
  *
  * What varies goes into labels, and a label's values must be bounded: connected peers and registered names, never whatever a peer sends. Node
  * thread only.

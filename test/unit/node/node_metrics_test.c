@@ -123,7 +123,7 @@ static void connections_that_are_gone_count_in_the_sums(void **state) {
     assert_true(number(node, "hermod_received_bytes_total", NULL) == 10);
     assert_true(number(node, "hermod_sent_frames_total", NULL) == 2);
     assert_true(number(node, "hermod_missed_ticks_total", NULL) == 1);
-    assert_true(number(node, "hermod_busy_total", NULL) == 3);
+    assert_true(number(node, "hermod_busy_times_total", NULL) == 3);
     node->dist.counters.refused[DOWN_COOKIE] = 4;
     node->dist.counters.lost[DOWN_TICK] = 2;
     assert_true(number(node, "hermod_connections_refused_total", "cookie") == 4);
