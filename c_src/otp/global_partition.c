@@ -132,7 +132,7 @@ void partition_remove_again(struct global_member *m, struct other *other) {
 }
 
 void partition_begin_anew(struct global_member *m, struct other *other) {
-    other->removing = other->redials = true;
+    other->removing = other->removed_late = other->redials = true;
     tell_remove(m, other);
 }
 

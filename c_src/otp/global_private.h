@@ -83,7 +83,7 @@ struct other {
     bool up;               /* a visible connection */
     int64_t known, pending; /* protocol version, or NOT_KNOWN */
     bool removing, synced;
-    bool removed_late; /* removing, and told so only on the next connection */
+    bool removed_late; /* removing, and told so on a connection over which he may turn out not to know us */
     bool again;            /* a session although the node is known */
     bool met;              /* he has begun a session over this connection, which was given up because we were joined through another node */
     bool redials;          /* the connection is being closed to be made anew */

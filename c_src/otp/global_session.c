@@ -185,7 +185,7 @@ static void init_connect(struct global_member *m, struct other *other, int64_t v
         restart(m, other, other->my_tag);
     }
     if (other->removed_late)
-        other->removing = other->removed_late = false; /* he did not know us, and stays */
+        other->removing = other->removed_late = other->redials = false; /* he did not know us, and stays */
     other->version = GLOBAL_VERSION;
     other->has_his_tag = true;
     other->his_tag = tag;

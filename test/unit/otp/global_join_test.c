@@ -133,6 +133,22 @@ static void test_a_stranger_is_in_sync(void **state) {
     assert_non_null(strstr(lone_sent(lone), "third@host {init_connect,"));
 }
 
+/* He forgot us meanwhile and begins: his loss counts again. */
+static void test_a_stranger_that_begins(void **state) {
+    struct lone *lone = *state;
+    global_member_nodeup(lone->member, lone->third);
+    hear_in_sync(lone, true);
+    lone_pass_time(lone, 5000);
+    lone_hear_init(lone, lone->third, 200);
+    join(lone, false, false);
+    hear_in_sync(lone, true);
+    lone_sent(lone);
+    global_member_nodedown(lone->member, lone->third);
+    const char *sent = lone_sent(lone);
+    assert_non_null(strstr(sent, "peer@host {lost_connection,me@host,"));
+    assert_null(strstr(sent, "monitor_node"));
+}
+
 static void test_a_stranger_of_whom_we_hear_in_time(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->third);
@@ -166,6 +182,7 @@ int main(void) {
         TEST(test_no_sign_of_him),
         TEST(test_he_is_not_told_of_himself),
         TEST(test_a_stranger_is_in_sync),
+        TEST(test_a_stranger_that_begins),
         TEST(test_a_stranger_of_whom_we_hear_in_time),
         TEST(test_who_takes_no_part_is_left_alone),
     };
