@@ -61,6 +61,9 @@ figure(floor, _, Beam) ->
     rows("a lone call's bytes: a C program that answers without reading them, beside a BEAM's call",
          fun(T) when T =:= Beam -> calls(T, 1, ?CALLS); (echo) -> echo() end, echo, Beam,
          [{p50_us, "us p50", none}, {cpu_us, "us CPU for each", none}]);
+figure(trace, Hermod, _) ->
+    alone("calls of a server beside a busy one that is traced, to those when nothing is", fun() -> trace(Hermod) end,
+          [{p50, "their p50", {at_most, 1.1}}, {p99, "their p99", none}, {cpu, "CPU for each call, the busy one's included", {at_most, 1.1}}]);
 figure(calls, Hermod, Beam) ->
     rows("calls, 64 callers", fun(T) -> calls(T, ?CALLERS, ?CALLS_EACH) end, Hermod, Beam,
          [{p50_us, "us p50", none}, {p99_us, "us p99", none}, {rate, "calls/s", none},
@@ -165,6 +168,39 @@ call_times(To, N, Times) ->
 percentile(Percent, Sorted) ->
     Time = lists:nth(max(1, length(Sorted) * Percent div 100), Sorted),
     erlang:convert_time_unit(Time, native, nanosecond) / 1000.
+
+%% A busy server that is traced as much as is allowed: a thousand events, and again in the next second.
+trace({Node, _} = Target) ->
+    Busy = spawn_link(fun() -> busy(Node) end),
+    Plain = beside(Target),
+    Watcher = spawn_link(fun() -> watch(Node) end),
+    Traced = beside(Target),
+    [begin unlink(P), exit(P, kill) end || P <- [Busy, Watcher]],
+    maps:map(fun(_, Key) -> maps:get(Key, Traced) / maps:get(Key, Plain) end, #{p50 => p50_us, p99 => p99_us, cpu => cpu_us}).
+
+busy(Node) ->
+    send_casts({bench, Node}, 50, {item, <<"i">>}),
+    pong = gen_server:call({bench, Node}, ping, ?PATIENCE),
+    busy(Node).
+
+watch(Node) ->
+    {ok, Id} = gen_server:call({tracer, Node}, {trace, bench, 10000, [{rate, 1000}, {handler, self()}]}, ?PATIENCE),
+    receive {trace_end, Id, rate, _} -> ok after ?PATIENCE -> exit(no_end) end,
+    flush(),
+    receive after 1000 -> watch(Node) end.
+
+flush() -> receive _ -> flush() after 0 -> ok end.
+
+%% About two seconds of calls.
+beside({Node, Pid}) ->
+    measure(Pid, 4 * ?CALLS, fun() ->
+        Times = lists:sort([begin
+            Before = erlang:monotonic_time(),
+            [] = gen_server:call({pubsub, Node}, topics, ?PATIENCE),
+            erlang:monotonic_time() - Before
+        end || _ <- lists:seq(1, 4 * ?CALLS)]),
+        #{p50_us => percentile(50, Times), p99_us => percentile(99, Times)}
+    end).
 
 fanout({Node, Pid} = Target) ->
     reset(Target),
