@@ -14,12 +14,13 @@ const char *const option_group_titles[GROUP_COUNT] = {
 
 const char *const exit_code_meanings[] = {
     [EXIT_FINE] = "It worked.",
-    [EXIT_FAILED] = "It failed here or there: the called process ended, memory ran out, a port is taken.",
+    [EXIT_FAILED] = "It failed here or there: the called process ended, is suspended, memory ran out, a port is taken.",
     [EXIT_USAGE] = "The command line, the environment or the configuration file is wrong.",
     [EXIT_NO_CONNECTION] = "No connection: no such node, no epmd, or the node refused.",
     [EXIT_COOKIE] = "The cookie was refused, or cannot be read.",
     [EXIT_NOPROC] = "The node has no process of that name.",
     [EXIT_TIMEOUT] = "No answer in time.",
+    [EXIT_RAISED] = "What rpc or spawn ran there raised an error, threw or exited.",
 };
 const size_t exit_code_count = sizeof exit_code_meanings / sizeof *exit_code_meanings;
 
