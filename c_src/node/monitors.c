@@ -1,5 +1,8 @@
 #include "node/monitors.h"
 
+#include <event2/event.h>
+
+#include "base/clock.h"
 #include "node/refkey.h"
 
 #define HASH_FUNCTION REFKEY_HASH_FUNCTION
@@ -10,6 +13,8 @@
 
 #include "node/peers.h"
 #include "node/registry.h"
+
+enum { AGAIN_MS = 100 };
 
 struct monitor {
     UT_hash_handle hh;
@@ -23,6 +28,7 @@ struct monitor {
     struct monitor_down down;
     uint64_t number; /* tag of its 'DOWN' message */
     bool at_peer, lost;
+    bool owed; /* its DOWN could not be sent: it stands among the owed ones of the node (of_peer), and is tried again */
     size_t name_size;
     char name[]; /* of the target, when it was monitored by name */
 };
@@ -34,7 +40,11 @@ static struct monitor *find(const struct hm_node *node, const hm_ref *ref) {
     return monitor;
 }
 
+static void on_owed(evutil_socket_t fd, short what, void *arg);
+
 static struct monitor *add(struct hm_node *node, const hm_ref *ref, struct bytes name) {
+    if (!node->owed_timer && !(node->owed_timer = evtimer_new(node->base, on_owed, node)))
+        return NULL;
     struct monitor *monitor = calloc(1, sizeof *monitor + name.size + 1);
     if (!monitor)
         return NULL;
@@ -62,7 +72,7 @@ static void drop(struct hm_node *node, struct monitor *monitor) {
         LIST_REMOVE(monitor, of_watcher);
     if (monitor->target)
         LIST_REMOVE(monitor, of_target);
-    if (monitor->at_peer)
+    if (monitor->at_peer || monitor->owed)
         LIST_REMOVE(monitor, of_peer);
     free(monitor);
 }
@@ -73,7 +83,7 @@ static uint64_t number_of(const hm_ref *ref) {
 }
 
 /* {'DOWN', Ref, process, Pid | {Name, Node}, Reason} to a local watcher. */
-static void deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, struct bytes name,
+static int deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, struct bytes name,
                          const hm_node_name *target_node, hm_term reason) {
     hm_build *build = node_build_take(watcher->node);
     struct message *message = NULL;
@@ -99,9 +109,30 @@ done:
     if (message) {
         message->tag = number_of(ref);
         process_deliver(watcher, message);
-    } else {
-        log_error(&watcher->node->log, "monitor.memory", "no memory for a DOWN message; it is lost");
     }
+    return message ? HM_OK : HM_ENOMEM;
+}
+
+static void try_again_later(struct hm_node *node) {
+    struct timeval pause = timeval_of_ms(AGAIN_MS);
+    event_add(node->owed_timer, &pause);
+}
+
+/* Who watches counts on hearing of an end: a subscriber, a member of a group would stay for ever. The reason, for which there is no memory, is all
+ * that is lost. */
+static void owe(struct hm_node *node, struct monitor *monitor) {
+    if (monitor->owed)
+        return;
+    log_error(&node->log, "monitor.memory", "no memory for a DOWN message; it comes later, without its reason");
+    if (monitor->target)
+        LIST_REMOVE(monitor, of_target);
+    if (monitor->at_peer)
+        LIST_REMOVE(monitor, of_peer);
+    monitor->target = NULL;
+    monitor->at_peer = false;
+    monitor->owed = true;
+    LIST_INSERT_HEAD(&node->owed_monitors, monitor, of_peer);
+    try_again_later(node);
 }
 
 /* Tells the watcher, wherever it is, and forgets the monitor. */
@@ -110,8 +141,10 @@ static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) 
     if (monitor->watcher) {
         hm_process *watcher = monitor->watcher;
         struct monitor_down down = monitor->down;
-        if (!down.on_down)
-            deliver_down(watcher, &monitor->ref, monitor->target_pid, name, monitor->target_node, reason);
+        if (!down.on_down && deliver_down(watcher, &monitor->ref, monitor->target_pid, name, monitor->target_node, reason)) {
+            owe(node, monitor);
+            return;
+        }
         drop(node, monitor);
         if (down.on_down)
             down.on_down(down.arg, reason);
@@ -120,9 +153,29 @@ static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) 
     struct peer *peer = peers_find(node, monitor->watcher_pid.node);
     struct control control = {
         .kind = CONTROL_DOWN, .from = monitor->target_pid, .name = name, .to = monitor->watcher_pid, .ref = monitor->ref};
-    if (peer && peer_is_up(peer))
-        peers_send(peer, &control, reason, NULL);
-    drop(node, monitor);
+    if (peer && peer_is_up(peer) && peers_send(peer, &control, reason, NULL) == HM_ENOMEM)
+        owe(node, monitor);
+    else
+        drop(node, monitor);
+}
+
+static void on_owed(evutil_socket_t fd, short what, void *arg) {
+    struct hm_node *node = arg;
+    struct monitor *monitor, *next;
+    (void)fd;
+    (void)what;
+    for (monitor = LIST_FIRST(&node->owed_monitors); monitor; monitor = next) {
+        next = LIST_NEXT(monitor, of_peer);
+        fire(node, monitor, ATOM_TERM("system_limit"));
+    }
+    if (!LIST_EMPTY(&node->owed_monitors))
+        try_again_later(node);
+}
+
+void monitors_free(struct hm_node *node) {
+    if (node->owed_timer)
+        event_free(node->owed_timer);
+    node->owed_timer = NULL;
 }
 
 int monitors_add(hm_process *watcher, hm_address target, const struct monitor_down *down, hm_ref *ref) {

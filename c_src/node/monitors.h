@@ -35,4 +35,7 @@ void monitors_on_end(hm_process *process, hm_term reason);
 void monitors_on_peer_down(struct hm_node *node, struct peer *peer);
 void monitors_each(const hm_process *process, bool watching, void (*each)(void *arg, hm_pid pid, struct bytes name, const hm_node_name *on), void *arg);
 
+/* When all processes have ended. */
+void monitors_free(struct hm_node *node);
+
 #endif

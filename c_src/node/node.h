@@ -84,6 +84,8 @@ struct hm_node {
     struct followed *followed;       /* follow.c: names that somebody waits for */
     struct link *links;              /* links.c */
     struct monitor *monitors;        /* monitors.c */
+    LIST_HEAD(, monitor) owed_monitors;
+    struct event *owed_timer;
     struct alias *aliases;           /* aliases.c */
     struct peer *peers;              /* peers.c */
     struct spawn_out *spawns;        /* spawn_out.c */

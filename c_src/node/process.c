@@ -411,6 +411,7 @@ size_t process_memory(const hm_process *process) {
 }
 
 void process_table_free(struct hm_node *node) {
+    monitors_free(node);
     free(node->slots);
     node->slots = NULL;
     node->slot_count = node->slot_capacity = 0;

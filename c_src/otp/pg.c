@@ -278,16 +278,11 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
 }
 
 static enum hm_verdict on_timeout(hm_process *self) {
-    pg_peers_catch_up(hm_data(self));
+    pg_peers_on_timeout(hm_data(self));
     return HM_CONTINUE;
 }
 
 /* ---- life ---- */
-
-static void discover(void *arg, struct peer *peer) {
-    if (peer_is_visible(peer))
-        pg_peers_discover(arg, peer_name(peer));
-}
 
 static int on_init(hm_process *self, void *argument) {
     struct hm_node *node = self->node;
@@ -311,7 +306,7 @@ static int on_init(hm_process *self, void *argument) {
         scope->random = self->pid.creation;
     scope->random |= 1;
     hm_set_data(self, scope);
-    peers_each(node, discover, scope);
+    pg_peers_discover_all(scope);
     return HM_OK;
 }
 

@@ -26,6 +26,7 @@ struct pg_scope {
     struct pg_peer *peers;
     uint32_t peer_count;
     uint32_t behind;     /* peers that are owed a sync, because something could not be sent */
+    bool unasked;        /* somebody could not be asked for what there is, or not be known, for want of memory */
     uint32_t truncated;  /* peers of whom not all is known, because it was too much */
     uint32_t drops_seen; /* hm_process.drops when all peers were last asked for a sync */
     struct pg_scratch scratch;
@@ -72,6 +73,8 @@ bool pg_peers_on_down(struct pg_scope *scope, hm_pid pid, const hm_ref *ref);
 /* After whatever happened: tries again what could not be sent, asks for what was dropped on the way in or did
  * not fit. */
 void pg_peers_catch_up(struct pg_scope *scope);
+void pg_peers_discover_all(struct pg_scope *scope);
+void pg_peers_on_timeout(struct pg_scope *scope);
 void pg_peers_put(const struct pg_scope *scope, hm_build *build); /* a list of their pids */
 void pg_peers_fini(struct pg_scope *scope);
 

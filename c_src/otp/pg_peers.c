@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "node/peers.h"
 #include "node/route.h"
 #include "otp/pg.h"
 
@@ -71,6 +72,11 @@ static const char *node_of(const struct pg_peer *peer) {
     return hm_node_name_text(peer->pid.node);
 }
 
+static void ask_later(struct pg_scope *scope) {
+    scope->unasked = true;
+    hm_set_timeout(scope->self, RETRY_MS);
+}
+
 static struct pg_peer *add(struct pg_scope *scope, hm_pid pid) {
     if (scope->peer_count >= scope->watchers.max) {
         log_warn(log_of(scope), "pg.limit",
@@ -79,19 +85,23 @@ static struct pg_peer *add(struct pg_scope *scope, hm_pid pid) {
         return NULL;
     }
     struct pg_peer *peer = calloc(1, sizeof *peer);
-    if (!peer)
+    if (!peer) {
+        ask_later(scope);
         return NULL;
+    }
     peer->pid = pid;
     peer->key = (struct peer_key){pid.node, pid.id, pid.serial, pid.creation, 0};
     pg_owner_init(&peer->owner, pid.node);
     HASH_ADD(hh, scope->peers, key, sizeof peer->key, peer);
     if (peer->lost) {
         free(peer);
+        ask_later(scope);
         return NULL;
     }
     if (hm_monitor(scope->self, hm_to_pid(pid), &peer->ref) != HM_OK) {
         HASH_DEL(scope->peers, peer);
         free(peer);
+        ask_later(scope);
         return NULL;
     }
     scope->peer_count++;
@@ -141,14 +151,19 @@ static void send_sync(struct pg_scope *scope, struct pg_peer *peer) {
     set_state(scope, peer, error == HM_OK ? PEER_TOLD : PEER_BEHIND);
 }
 
+static void report_unasked(struct pg_scope *scope, const char *node, int error) {
+    log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s; trying again", name_of(scope), node,
+              hm_strerror(error));
+    ask_later(scope);
+}
+
 static void send_discover(struct pg_scope *scope, const struct pg_peer *peer) {
     hm_build *build = hm_build_new();
     if (build)
         pg_wire_put_discover(build, scope->self->pid, peer->version);
     int error = send_built(scope, peer->pid, build);
     if (error != HM_OK)
-        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s",
-                  name_of(scope), node_of(peer), hm_strerror(error));
+        report_unasked(scope, node_of(peer), error);
     hm_build_free(build);
 }
 
@@ -166,8 +181,7 @@ void pg_peers_discover(struct pg_scope *scope, const hm_node_name *node) {
         error = route_send(own, scope->self->pid, hm_to_name(name_of(scope), node), hm_build_term(build),
                            NULL);
     if (error != HM_OK)
-        log_error(log_of(scope), "pg.memory", "scope %s: %s cannot be asked for its groups: %s",
-                  name_of(scope), hm_node_name_text(node), hm_strerror(error));
+        report_unasked(scope, hm_node_name_text(node), error);
     hm_build_free(build);
 }
 
@@ -215,13 +229,33 @@ static void ask_again(struct pg_scope *scope, struct pg_peer *peer, struct mono 
     send_discover(scope, peer);
 }
 
+static void discover(void *arg, struct peer *peer) {
+    if (peer_is_visible(peer))
+        pg_peers_discover(arg, peer_name(peer));
+}
+
+/* Asks all, by their names: who is known already tells what is known. */
+void pg_peers_discover_all(struct pg_scope *scope) {
+    scope->unasked = false;
+    peers_each(scope->self->node, discover, scope);
+}
+
+void pg_peers_on_timeout(struct pg_scope *scope) {
+    if (scope->unasked)
+        pg_peers_discover_all(scope);
+    pg_peers_catch_up(scope);
+}
+
 void pg_peers_catch_up(struct pg_scope *scope) {
     struct pg_peer *peer, *next;
     const hm_process *self = scope->self;
     /* Not while it still overflows: the answers are more of the same. */
     bool dropped = scope->drops_seen != self->drops && self->mailbox.count < self->node->max_mailbox / 2;
-    if (!dropped && !scope->behind && !scope->truncated)
+    if (!dropped && !scope->behind && !scope->truncated) {
+        if (scope->unasked) /* the message that was handled has ended the timeout */
+            hm_set_timeout(scope->self, RETRY_MS);
         return;
+    }
     if (dropped)
         scope->drops_seen = self->drops;
     struct mono now = mono_now();
@@ -233,8 +267,8 @@ void pg_peers_catch_up(struct pg_scope *scope) {
         else if (peer->truncated)
             ask_again(scope, peer, now);
     }
-    if (scope->behind || scope->truncated)
-        hm_set_timeout(scope->self, scope->behind ? RETRY_MS : ASK_AGAIN_MS);
+    if (scope->behind || scope->truncated || scope->unasked)
+        hm_set_timeout(scope->self, scope->behind || scope->unasked ? RETRY_MS : ASK_AGAIN_MS);
 }
 
 /* ---- hearing ---- */
