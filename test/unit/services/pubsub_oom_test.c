@@ -244,11 +244,11 @@ static void live(long n) {
     publish(HUB);
     hm_castf(world.actor[HUB], hm_to_name("Elixir.Hermes.PGServer", NULL), "x");
     hm_sendf(world.actor[HUB], hm_to_name("Elixir.Hermes.PGServer", NULL), "{broadcast_to_local, ~s, {m, 0}}", "a.b");
-    if (n % 4 == 1)
+    if (n % 12 == 1)
         kill_server(LEAF, "pg");
-    if (n % 4 == 2)
+    if (n % 12 == 5)
         kill_server(HUB, "pubsub");
-    if (n % 4 == 3)
+    if (n % 12 == 9)
         kill_server(LEAF, SCOPE);
     unsubscribe(LEAF);
     run_for(3);
