@@ -230,6 +230,10 @@ hermod(Args, Opts) ->
 
 name(T) -> atom_to_list(maps:get(node, T)).
 discover(Text) -> #{args => ["--discover", Text]}.
+%% And done with joining in global, whose locks would be given back to a node that is disconnected meanwhile, over a new connection.
+joined(P, T) ->
+    connected(P, T),
+    ok = ?ON(P, global:sync()).
 connected(P, T) -> target:wait(fun() -> ?ON(P, lists:member(maps:get(node, T), nodes())) end).
 says(Text, Regex) -> ?assertMatch({match, _}, re:run(Text, Regex, [unicode]), Text).
 
@@ -321,7 +325,7 @@ dns(_) ->
     T = target:start(#{long => true, host => "127.0.0.2",
                        args => ["--discover", "dns:app.example,basename=" ++ Name ++ ",interval=0.1,server=" ++ Server]}),
     Dns ! {go, {a, [{127, 0, 0, 1}, {127, 0, 0, 9}]}},
-    connected(P, T),
+    joined(P, T),
     Dns ! {go, servfail},
     target:await_line(T, "discovery.dns .*no DNS server"),
     ?ON(P, ?assert(lists:member(maps:get(node, T), nodes()))),
@@ -372,7 +376,7 @@ kubernetes(_) ->
                                                                   {"KUBERNETES_SERVICE_PORT", integer_to_list(maps:get(port, Kube))}],
                        args => ["--discover", "kubernetes:selector=app=myapp,interval=0.1,basename=" ++ Name ++ ",account=" ++ maps:get(folder, Kube)]}),
     kube_api:pods(Kube, [myapp("127.0.0.1"), myapp("127.0.0.9"), #{ip => "127.0.0.8", labels => #{"app" => "other"}}]),
-    connected(P, T),
+    joined(P, T),
     ?assertEqual([], [L || L <- target:lines(T), string:find(L, "127.0.0.8") =/= nomatch]),
     %% Tokens change, and others are refused.
     kube_api:token(Kube, "another"),
