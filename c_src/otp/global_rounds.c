@@ -76,6 +76,22 @@ static void call_lock(struct global_member *m, struct round *round, enum global_
     hm_build_free(build);
 }
 
+/* del_lock, to whom we are connected: a node that was lost takes its locks back by itself, and asking it would dial it again, against the will
+ * of whoever has just disconnected it. (OTP asks.) */
+static void call_unlock(struct global_member *m, struct round *round, enum global_actor actor, hm_term requester,
+                        struct node_list nodes) {
+    struct node_list connected = {calloc(nodes.count + 1, sizeof *connected.at), 0};
+    if (!connected.at) {
+        member_fail(m);
+        return;
+    }
+    for (unsigned i = 0; i < nodes.count; i++)
+        if (m->ports->is_connected(m->arg, nodes.at[i]))
+            connected.at[connected.count++] = nodes.at[i];
+    call_lock(m, round, actor, "del_lock", requester, connected);
+    free(connected.at);
+}
+
 static bool has_self(const struct global_member *m, struct node_list nodes) {
     for (unsigned i = 0; i < nodes.count; i++)
         if (nodes.at[i] == m->config.self)
@@ -111,7 +127,7 @@ static void take_back(struct global_member *m, struct lock_try *try, enum global
         if (try->round.answers[i] == ROUND_TRUE)
             set.at[set.count++] = try->round.nodes[i];
     try->stage = TRY_TAKES_BACK;
-    call_lock(m, &try->undo, actor, "del_lock", requester, set);
+    call_unlock(m, &try->undo, actor, requester, set);
 }
 
 bool lock_try_over(struct global_member *m, struct lock_try *try, enum global_actor actor, hm_term requester) {
@@ -151,7 +167,7 @@ void unlock_begin(struct global_member *m, struct unlock *unlock, enum global_ac
     for (unsigned i = 0; i < nodes.count; i++)
         if (nodes.at[i] != unlock->boss)
             others.at[others.count++] = nodes.at[i];
-    call_lock(m, &unlock->round, actor, "del_lock", requester, others);
+    call_unlock(m, &unlock->round, actor, requester, others);
     free(others.at);
 }
 
@@ -161,7 +177,7 @@ bool unlock_over(struct global_member *m, struct unlock *unlock, enum global_act
     if (unlock->stage == UNLOCK_OTHERS) {
         round_end(&unlock->round);
         unlock->stage = UNLOCK_BOSS;
-        call_lock(m, &unlock->round, actor, "del_lock", requester, (struct node_list){&unlock->boss, 1});
+        call_unlock(m, &unlock->round, actor, requester, (struct node_list){&unlock->boss, 1});
         if (m->failed || unlock->round.waiting)
             return false;
     }
