@@ -230,7 +230,7 @@ hermod(Args, Opts) ->
 
 name(T) -> atom_to_list(maps:get(node, T)).
 discover(Text) -> #{args => ["--discover", Text]}.
-%% And done with joining in global, whose locks would be given back to a node that is disconnected meanwhile, over a new connection.
+%% And done with joining in global, whose locks a BEAM gives back over a new connection when the other was closed meanwhile.
 joined(P, T) ->
     connected(P, T),
     ok = ?ON(P, global:sync()).
