@@ -17,7 +17,7 @@ enum { SHARE_BYTES = 256 }; /* from here on one block is cheaper than a copy in 
 enum message_kind {
     MESSAGE_TERM,  /* an ordinary message, whoever sent it */
     MESSAGE_EXIT,  /* exit signal: term = reason, from = who */
-    MESSAGE_DOWN,  /* term = the whole {'DOWN', ...}; tag = number of the monitor, so that demonitor can take it back */
+    MESSAGE_DOWN,  /* term = the whole {'DOWN', ...}; tag = the struct monitor, see monitors_take */
     MESSAGE_CALL,  /* a timer, an answer to hm_call, the end of hm_work: run(self, message) */
 };
 

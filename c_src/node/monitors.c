@@ -26,8 +26,9 @@ struct monitor {
     const hm_node_name *target_node;
     LIST_ENTRY(monitor) of_watcher, of_target, of_peer;
     struct monitor_down down;
-    uint64_t number; /* tag of its 'DOWN' message */
     bool at_peer, lost;
+    bool fired;     /* its 'DOWN' lies in the mailbox of the watcher, with this struct as its tag */
+    bool cancelled; /* and is not wanted any more: out of the table */
     bool owed; /* its DOWN could not be sent: it stands among the owed ones of the node (of_peer), and is tried again */
     size_t name_size;
     char name[]; /* of the target, when it was monitored by name */
@@ -66,40 +67,43 @@ static bool has_target(const struct monitor *monitor) {
     return monitor->target_pid.node || monitor->name_size || monitor->target;
 }
 
-static void drop(struct hm_node *node, struct monitor *monitor) {
-    HASH_DEL(node->monitors, monitor);
-    if (monitor->watcher)
-        LIST_REMOVE(monitor, of_watcher);
+/* Nobody's end can fire it from here on. */
+static void forget_target(struct monitor *monitor) {
     if (monitor->target)
         LIST_REMOVE(monitor, of_target);
     if (monitor->at_peer || monitor->owed)
         LIST_REMOVE(monitor, of_peer);
+    monitor->target = NULL;
+    monitor->at_peer = monitor->owed = false;
+}
+
+static void drop(struct hm_node *node, struct monitor *monitor) {
+    if (!monitor->cancelled)
+        HASH_DEL(node->monitors, monitor);
+    if (monitor->watcher)
+        LIST_REMOVE(monitor, of_watcher);
+    forget_target(monitor);
     free(monitor);
 }
 
-/* The number under which a 'DOWN' of this reference lies in the mailbox: see node_make_ref. */
-static uint64_t number_of(const hm_ref *ref) {
-    return (uint64_t)ref->id[2] << 50 | (uint64_t)ref->id[1] << 18 | ref->id[0];
-}
-
 /* {'DOWN', Ref, process, Pid | {Name, Node}, Reason} to a local watcher. */
-static int deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, struct bytes name,
-                         const hm_node_name *target_node, hm_term reason) {
+static int deliver_down(struct monitor *monitor, hm_term reason) {
+    hm_process *watcher = monitor->watcher;
     hm_build *build = node_build_take(watcher->node);
     struct message *message = NULL;
     if (!build)
         goto done;
     hm_put_tuple(build, 5);
     hm_put_atom(build, "DOWN");
-    hm_put_ref(build, ref);
+    hm_put_ref(build, &monitor->ref);
     hm_put_atom(build, "process");
-    if (name.size) {
-        struct bytes node = node_name_bytes(target_node);
+    if (monitor->name_size) {
+        struct bytes node = node_name_bytes(monitor->target_node);
         hm_put_tuple(build, 2);
-        hm_put_atom_n(build, (const char *)name.at, name.size);
+        hm_put_atom_n(build, monitor->name, monitor->name_size);
         hm_put_atom_n(build, (const char *)node.at, node.size);
     } else {
-        hm_put_pid(build, pid);
+        hm_put_pid(build, monitor->target_pid);
     }
     hm_put_term(build, reason);
     if (hm_build_error(build) == HM_OK)
@@ -107,7 +111,7 @@ static int deliver_down(hm_process *watcher, const hm_ref *ref, hm_pid pid, stru
 done:
     node_build_give(watcher->node, build);
     if (message) {
-        message->tag = number_of(ref);
+        message->tag = (uintptr_t)monitor;
         process_deliver(watcher, message);
     }
     return message ? HM_OK : HM_ENOMEM;
@@ -124,32 +128,30 @@ static void owe(struct hm_node *node, struct monitor *monitor) {
     if (monitor->owed)
         return;
     log_error(&node->log, "monitor.memory", "no memory for a DOWN message; it comes later, without its reason");
-    if (monitor->target)
-        LIST_REMOVE(monitor, of_target);
-    if (monitor->at_peer)
-        LIST_REMOVE(monitor, of_peer);
-    monitor->target = NULL;
-    monitor->at_peer = false;
+    forget_target(monitor);
     monitor->owed = true;
     LIST_INSERT_HEAD(&node->owed_monitors, monitor, of_peer);
     try_again_later(node);
 }
 
-/* Tells the watcher, wherever it is, and forgets the monitor. */
+/* Tells the watcher, wherever it is. The monitor is gone then, or, when the watcher has a message to read, as soon as it is taken. */
 static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) {
-    struct bytes name = bytes_of(monitor->name, monitor->name_size);
+    struct monitor_down down = monitor->down;
+    if (monitor->watcher && down.on_down) {
+        drop(node, monitor);
+        down.on_down(down.arg, reason);
+        return;
+    }
     if (monitor->watcher) {
-        hm_process *watcher = monitor->watcher;
-        struct monitor_down down = monitor->down;
-        if (!down.on_down && deliver_down(watcher, &monitor->ref, monitor->target_pid, name, monitor->target_node, reason)) {
+        if (deliver_down(monitor, reason) != HM_OK) {
             owe(node, monitor);
             return;
         }
-        drop(node, monitor);
-        if (down.on_down)
-            down.on_down(down.arg, reason);
+        forget_target(monitor);
+        monitor->fired = true;
         return;
     }
+    struct bytes name = bytes_of(monitor->name, monitor->name_size);
     struct peer *peer = peers_find(node, monitor->watcher_pid.node);
     struct control control = {
         .kind = CONTROL_DOWN, .from = monitor->target_pid, .name = name, .to = monitor->watcher_pid, .ref = monitor->ref};
@@ -240,9 +242,26 @@ static void give_up(struct hm_node *node, struct monitor *monitor) {
 
 void monitors_remove(hm_process *watcher, const hm_ref *ref) {
     struct monitor *monitor = find(watcher->node, ref);
-    if (monitor && monitor->watcher == watcher)
+    if (!monitor || monitor->watcher != watcher)
+        return;
+    if (!monitor->fired) {
         give_up(watcher->node, monitor);
-    process_drop(watcher, MESSAGE_DOWN, number_of(ref));
+        return;
+    }
+    /* Looking for the message would cost a walk through the mailbox, for each of those who ended together: it is left out when it is taken. */
+    HASH_DEL(watcher->node->monitors, monitor);
+    monitor->cancelled = true;
+}
+
+bool monitors_take(hm_process *watcher, const struct message *down) {
+    struct monitor *monitor = (struct monitor *)(uintptr_t)down->tag;
+    bool wanted = !monitor->cancelled;
+    drop(watcher->node, monitor);
+    return wanted;
+}
+
+bool monitors_is_wanted(const struct message *down) {
+    return !((const struct monitor *)(uintptr_t)down->tag)->cancelled;
 }
 
 int monitors_prepare(hm_process *watcher, struct peer *peer, const struct monitor_down *down, const hm_ref *ref) {
@@ -268,7 +287,7 @@ void monitors_adopt(struct hm_node *node, const hm_ref *ref, hm_pid target) {
 
 void monitors_forget(struct hm_node *node, const hm_ref *ref) {
     struct monitor *monitor = find(node, ref);
-    if (monitor)
+    if (monitor && !monitor->fired)
         drop(node, monitor);
 }
 
@@ -331,7 +350,7 @@ void monitors_each(const hm_process *process, bool watching,
     struct monitor *monitor;
     if (watching) {
         LIST_FOREACH(monitor, &process->watching, of_watcher)
-            if (has_target(monitor))
+            if (has_target(monitor) && !monitor->fired)
                 each(arg, monitor->target_pid, bytes_of(monitor->name, monitor->name_size), monitor->target_node);
     } else {
         LIST_FOREACH(monitor, &process->watched_by, of_target)

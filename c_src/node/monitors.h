@@ -2,7 +2,7 @@
  * node/monitors: who watches whom, in both directions.
  *
  * One table by reference, as the protocol keys them. A monitor has a local watcher, a local target, or both.
- * Owns struct monitor; a 'DOWN' goes to its watcher once, then the monitor is gone. One thread.
+ * Owns struct monitor; a 'DOWN' goes to its watcher once, and when that takes it the monitor is gone. One thread.
  */
 #ifndef HM_NODE_MONITORS_H
 #define HM_NODE_MONITORS_H
@@ -20,6 +20,10 @@ struct monitor_down { /* instead of a 'DOWN' message: for hm_call */
 int monitors_add(hm_process *watcher, hm_address target, const struct monitor_down *down, hm_ref *ref);
 /* demonitor with flush. */
 void monitors_remove(hm_process *watcher, const hm_ref *ref);
+/* Each MESSAGE_DOWN that a process takes from its mailbox, once; ends the monitor. false: it was removed meanwhile, the message is not for the
+ * process. */
+bool monitors_take(hm_process *watcher, const struct message *down);
+bool monitors_is_wanted(const struct message *down); /* of one that lies there */
 /* A monitor that the peer sets up when it spawns the process that the watcher asked for. No signal is sent: prepare when asking, adopt when the
  * answer names the process, or forget when there is none. */
 int monitors_prepare(hm_process *watcher, struct peer *peer, const struct monitor_down *down, const hm_ref *ref);

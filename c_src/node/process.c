@@ -144,6 +144,8 @@ static enum hm_verdict handle(hm_process *process, struct message *message) {
             return verdict;
         return process->class->receive(process, message->term);
     case MESSAGE_DOWN:
+        if (!monitors_take(process, message))
+            return HM_CONTINUE;
         trace_message(process, NULL, message->term);
         if (is_waited_for(process, message->term, &verdict))
             return verdict;

@@ -172,7 +172,7 @@ static uint32_t put_message_list(const struct message_list *list, hm_build *buil
     const struct message *message;
     uint32_t count = 0;
     STAILQ_FOREACH (message, list, link)
-        if (message->kind == MESSAGE_TERM || message->kind == MESSAGE_DOWN) {
+        if (message->kind == MESSAGE_TERM || (message->kind == MESSAGE_DOWN && monitors_is_wanted(message))) {
             hm_put_term(build, message->term);
             count++;
         }

@@ -5,7 +5,7 @@
 %% "node@host pid" (the two servers that are measured, and a Hermod that floods the first); BENCH_START_HERMOD
 %% and BENCH_START_BEAM, shell commands that start a node named by $NODE.
 -module(bench_load).
--export([main/0]).
+-export([main/0, listeners/4]).
 
 -define(CASTS, 400000).
 -define(FLOOD_HERMOD, 3000000).
@@ -91,9 +91,14 @@ figure(pg, Hermod, Beam) ->
           {out_ms, "ms until a BEAM knows its", {ratio_at_most, 1.1}}, {bytes, "bytes each", {at_most, 64.0}}]);
 
 figure(pubsub, Hermod, Beam) ->
-    Remote = lists:sum([rows(io_lib:format("~b bytes to ~b subscribers on another node", [Size, Count]), fun(T) -> publish_to(T, Count, Size, Times) end, Hermod, Beam,
+    Others = [start_node(false) || _ <- lists:seq(1, ?NODES)],
+    Ten = [Node || {_, Node, _, _} <- Others],
+    Remote = lists:sum([rows(io_lib:format("~b bytes to ~b subscribers on ~b other node~s", [Size, Count, length(On), [$s || tl(On) =/= []]]),
+                             fun(T) -> publish_to(T, On, Count, Size, Times) end, Hermod, Beam,
                              [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", {ratio_at_most, 1 / 20}}])
-                        || {Count, Size, Times} <- [{1000, 16, 200}, {1000, 4096, 50}, {1000, 65536, 5}]]),
+                        || {On, Count, Size, Times} <- [{[node()], 1000, 16, 200}, {[node()], 1000, 4096, 50}, {[node()], 1000, 65536, 5},
+                                                        {[node()], ?LOCAL, 16, 4}, {Ten, 1000, 16, 200}, {Ten, ?LOCAL, 16, 4}]]),
+    [stop_node(Node, Port, Pid) || {_, Node, Port, Pid} <- Others],
     [{ok, _} = gen_server:call({bench_pubsub, Node}, {subscribers, ?LOCAL}, ?PATIENCE) || {Node, _} <- [Hermod, Beam]],
     Remote + lists:sum([rows(io_lib:format("~b bytes to 100 000 subscribers of the node", [Size]), fun(T) -> dispatch(T, Size, Times) end, Hermod, Beam,
                              [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", none}])
@@ -273,22 +278,35 @@ pg(IsHermod) ->
     #{in_ms => InMs, out_ms => OutMs, bytes => (After - Before) * 1024 / (?GROUPS * ?MEMBERS_EACH)}.
 
 %% The subscribers are here.
-publish_to({Node, Pid}, Count, Size, Times) ->
+publish_to({Node, Pid}, On, Count, Size, Times) ->
     Payload = binary:copy(<<"x">>, Size),
     Topic = <<"remote">>,
-    Us = self(),
-    Hear = fun Hear(0) -> Us ! heard; Hear(N) -> receive M when byte_size(M) =:= Size -> Hear(N - 1) end end,
-    Pids = [spawn_link(fun() -> Hear(Times) end) || _ <- lists:seq(1, Count)],
+    Pids = lists:append([erpc:call(N, ?MODULE, listeners, [Count div length(On), Size, Times, self()]) || N <- On]),
     To = service(Node),
     [ok = gen_server:cast({To, Node}, {subscribe, Topic, P}) || P <- Pids],
-    Count = gen_server:call({To, Node}, {subscriber_count, Topic}, ?PATIENCE),
-    Result = measure(Pid, Count * Times, fun() ->
+    await(fun() -> Count =:= gen_server:call({To, Node}, {subscriber_count, Topic}, ?PATIENCE) end),
+    #{owners := Owners} = Result = measure(Pid, Count * Times, fun() ->
         [gen_server:cast({To, Node}, {publish, Topic, Payload}) || _ <- lists:seq(1, Times)],
-        [receive heard -> ok after ?PATIENCE -> exit(lost) end || _ <- Pids],
-        #{}
+        #{owners => [receive {heard, N, Owner} -> Owner after ?PATIENCE -> exit({lost, N}) end || N <- On]}
     end),
+    [Owner ! stop || Owner <- Owners],
     await(fun() -> 0 =:= gen_server:call({To, Node}, {subscriber_count, Topic}, ?PATIENCE) end),
     Result.
+
+%% Processes of this node that each hear so many messages of a size. Us is told when all of them have, by the one that ends them with itself.
+listeners(Count, Size, Times, Us) ->
+    Self = self(),
+    Owner = spawn(fun() ->
+        Owner = self(),
+        Self ! {Owner, [spawn_link(fun() -> listen(Owner, Size, Times) end) || _ <- lists:seq(1, Count)]},
+        [receive heard -> ok end || _ <- lists:seq(1, Count)],
+        Us ! {heard, node(), Owner},
+        receive stop -> exit(stopped) end
+    end),
+    receive {Owner, Pids} -> Pids end.
+
+listen(Owner, _, 0) -> Owner ! heard, receive stop -> ok end;
+listen(Owner, Size, Times) -> receive M when byte_size(M) =:= Size -> listen(Owner, Size, Times - 1) end.
 
 service(Node) ->
     case rpc:call(Node, erlang, whereis, [pubsub]) of undefined -> bench_pubsub; _ -> pubsub end.
