@@ -57,7 +57,7 @@ figure(call, Hermod, Beam) ->
     rows("calls, one caller", fun(T) -> calls(T, 1, ?CALLS) end, Hermod, Beam,
          [{p50_us, "us p50", {ratio_at_most, 0.7}}, {p99_us, "us p99", none}, {rate, "calls/s", none},
           {cpu_us, "us CPU per call", {ratio_at_most, 0.55}}]);
-figure(floor, _, Beam) ->
+figure(echo, _, Beam) ->
     rows("a lone call's bytes: a C program that answers without reading them, beside a BEAM's call",
          fun(T) when T =:= Beam -> calls(T, 1, ?CALLS); (echo) -> echo() end, echo, Beam,
          [{p50_us, "us p50", none}, {cpu_us, "us CPU for each", none}]);
