@@ -38,6 +38,8 @@ struct otp {
         uint64_t restarts;  /* of children */
         uint64_t io_full;   /* requests of IO devices that were refused */
         uint64_t eval_limit; /* evaluations that were ended */
+        uint64_t trace_events;
+        uint64_t traces_refused, traces_cut; /* too many; not begun or ended because the recording is full */
     } counters;
 };
 

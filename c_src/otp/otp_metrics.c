@@ -10,6 +10,7 @@
 #include "otp/global.h"
 #include "otp/global_member.h"
 #include "otp/pg.h"
+#include "otp/trace.h"
 #include "otp/vitals.h"
 
 enum {
@@ -28,6 +29,8 @@ enum {
     PG_MEMBERS,
     PG_PEERS,
     PG_MONITORS,
+    TRACES,
+    TRACE_EVENTS,
     LIMIT,
     LIMIT_HITS,
     OTP_METRICS,
@@ -50,6 +53,8 @@ static const struct hm_metric METRICS[OTP_METRICS] = {
     [PG_MEMBERS] = {"hermod_pg_local_members", HM_GAUGE, "Memberships of this node's processes", {"scope"}},
     [PG_PEERS] = {"hermod_pg_peers", HM_GAUGE, "Nodes with the same scope", {"scope"}},
     [PG_MONITORS] = {"hermod_pg_monitors", HM_GAUGE, "Watchers of the groups of a scope", {"scope"}},
+    [TRACES] = {"hermod_traces", HM_GAUGE, "Traces that run", {0}},
+    [TRACE_EVENTS] = {"hermod_trace_events_total", HM_COUNTER, "Events of traces", {0}},
     [LIMIT] = {"hermod_limit", HM_GAUGE, "What the option of this name is set to", {"limit"}},
     [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER, "Times that something was refused or dropped because of the option of this name", {"limit"}},
 };
@@ -137,6 +142,8 @@ static void put_hits(struct hm_node *node, hm_metrics_out *out) {
     put(out, "max-pg-monitors", scopes.monitors);
     put(out, "io", counters->io_full);
     put(out, "eval", counters->eval_limit);
+    put(out, "max-traces", counters->traces_refused);
+    put(out, "trace-memory", counters->traces_cut);
 }
 
 static uint64_t number_of(struct hm_node *node, size_t metric) {
@@ -153,6 +160,10 @@ static uint64_t number_of(struct hm_node *node, size_t metric) {
         return counters->denied;
     case RESTARTS:
         return counters->restarts;
+    case TRACES:
+        return trace_count(node);
+    case TRACE_EVENTS:
+        return counters->trace_events;
     case GLOBAL_NAMES:
         return global.names;
     case GLOBAL_LOCKS:

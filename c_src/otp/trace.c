@@ -80,6 +80,7 @@ void trace_add(struct trace *trace, enum hm_trace_type type, hm_term who, hm_ter
     if (trace->options.record) {
         if (!recorder_make_room(tracing, item->size)) {
             free(item);
+            otp_of(tracing->node)->counters.traces_cut++;
             trace_end(trace, HM_TRACE_RECORDING_FULL);
             return;
         }
@@ -87,6 +88,7 @@ void trace_add(struct trace *trace, enum hm_trace_type type, hm_term who, hm_ter
     }
     enqueue(tracing, item);
     trace->in_window++;
+    otp_of(tracing->node)->counters.trace_events++;
     if (++trace->events >= trace->options.limit)
         trace_end(trace, HM_TRACE_LIMIT);
 }
@@ -242,14 +244,18 @@ int hm_trace_start(hm_process *self, const struct hm_trace *options, uint64_t *i
     if (error)
         return error;
     uint32_t most = or_default(node->tracing.max, TRACE_DEFAULT_MAX);
-    if (tracing->running >= most)
+    if (tracing->running >= most) {
+        otp_of(node)->counters.traces_refused++;
         return refuse(HM_ELIMIT, why, capacity, "%u traces run already", most);
+    }
     struct trace *trace = calloc(1, sizeof *trace);
     error = trace ? trace_target_read(node, options->target, &trace->target, why, capacity) : HM_ENOMEM;
     if (!error && trace_target_is_process(&trace->target, self))
         error = refuse(HM_EINVAL, why, capacity, "a tracer cannot trace itself");
-    if (!error && options->record && !recorder_make_room(tracing, sizeof(struct trace_item)))
+    if (!error && options->record && !recorder_make_room(tracing, sizeof(struct trace_item))) {
+        otp_of(node)->counters.traces_cut++;
         error = refuse(HM_ELIMIT, why, capacity, "the recording is full (%zu bytes)", recorder_capacity(node));
+    }
     if (error)
         goto fail;
     error = HM_ENOMEM;
@@ -300,6 +306,11 @@ int hm_trace_stop(hm_node *node, uint64_t id) {
         return HM_ENOENT;
     trace_end(trace, HM_TRACE_STOPPED);
     return HM_OK;
+}
+
+unsigned trace_count(const struct hm_node *node) {
+    const struct tracing *tracing = otp_of(node)->tracing;
+    return tracing ? tracing->running : 0;
 }
 
 void hm_trace_each(hm_node *node, void (*each)(void *arg, const struct hm_trace_info *info), void *arg) {

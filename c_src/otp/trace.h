@@ -38,6 +38,8 @@ uint64_t trace_on_call(hm_process *process, const struct mfa_row *row, hm_term a
 /* result: the value, what was thrown, or the reason of error/1 or exit/1 (without stack). */
 void trace_on_outcome(hm_process *process, uint64_t traced, const struct mfa_row *row, enum mfa_outcome outcome, hm_term result);
 
+unsigned trace_count(const struct hm_node *node); /* that run */
+
 /* Ends all traces and forgets the recording; with the node. */
 void trace_free(struct hm_node *node);
 

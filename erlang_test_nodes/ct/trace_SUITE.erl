@@ -310,9 +310,17 @@ too_many(C) ->
         32 = length([Id || {ok, Id} <- Answers]),
         [{error, system_limit}] = lists:usort([A || {error, _} = A <- Answers]),
         x = given:call(N, {echo, x}),
+        968 = hits(N, 'max-traces'),
+        #{hermod_traces := 32} = rpc:call(N, hermod, metrics, []),
         ok = ask(N, stop),
         {ok, _} = ask(N, {trace, subject, 10})
     end).
+
+%% On a node that counts them for the first time.
+hits(N, Limit) ->
+    #{hermod_limit_hits_total := All} = rpc:call(N, hermod, metrics, []),
+    [Hits] = [V || #{limit := L, value := V} <- All, L =:= atom_to_binary(Limit)],
+    Hits.
 
 requests_that_make_no_sense(C) ->
     N = given:target(C),
@@ -400,6 +408,8 @@ full_recording(_) ->
         Count = ?EXPECT({trace_end, Id, recording_full, E}, E),
         Count = length(ask(N, {playback, Id})),
         ?assert(Count > 10),
+        1 = hits(N, 'trace-memory'),
+        #{hermod_trace_events_total := Count} = rpc:call(N, hermod, metrics, []),
         {ok, New} = ask(N, {trace, Pid, 1, [record]}),
         gen_server:cast(Pid, new),
         target:wait(fun() -> ask(N, list) =:= [] end),
