@@ -254,7 +254,7 @@ static struct channel *new_channel(struct dist *dist, const hm_node_name *peer) 
     channel->flush.run = on_flush;
     channel->reap.run = on_reap;
     coalesce_init(&channel->coalesce);
-    output_init(&channel->output);
+    output_init(&channel->output, channel->dist->output_high);
     fragments_init(&channel->fragments, dist->max_fragments, dist->max_message);
     writer_init(&channel->scratch, SCRATCH_MAX);
     event_assign(&channel->timer, dist->base, -1, 0, on_timer, channel);

@@ -9,7 +9,6 @@
 enum {
     CHUNK_FIRST = 4 * 1024 - 64,  /* most turns write a few hundred bytes */
     CHUNK_USUAL = 64 * 1024 - 64,
-    SPARE_MAX = 128, /* 8 MiB, the usual output_high; given back by the next tick that finds nothing to write */
     WIRE_LOW = 256 * 1024,        /* below this the bulk lane is asked for more */
     REFERENCE_MIN = 16 * 1024,    /* copying less costs less than an entry of its own in writev */
     PARTS_MAX = 64,
@@ -44,8 +43,8 @@ struct sender {
     STAILQ_HEAD(, bulk) queue;
 };
 
-void output_init(struct output *output) {
-    *output = (struct output){.next_sequence = 1};
+void output_init(struct output *output, size_t spare) {
+    *output = (struct output){.next_sequence = 1, .spare_max = spare / CHUNK_USUAL};
     TAILQ_INIT(&output->wire);
     TAILQ_INIT(&output->spare);
     TAILQ_INIT(&output->bulk);
@@ -56,7 +55,7 @@ void output_init(struct output *output) {
 static void free_chunk(struct output *output, struct chunk *chunk) {
     if (chunk->block) {
         block_release(chunk->block);
-    } else if (chunk->capacity == CHUNK_USUAL && output->spare_count < SPARE_MAX) {
+    } else if (chunk->capacity == CHUNK_USUAL && output->spare_count < output->spare_max) {
         TAILQ_INSERT_HEAD(&output->spare, chunk, link);
         output->spare_count++;
         return;
@@ -363,5 +362,5 @@ void output_fini(struct output *output) {
         free_chunk(output, chunk);
     }
     output_shrink(output);
-    output_init(output);
+    output_init(output, 0);
 }

@@ -31,7 +31,7 @@ struct output {
     struct chunk_queue spare; /* empty chunks of the usual size, for the next burst */
     struct sender_queue bulk;
     size_t wire_bytes, bulk_bytes;
-    unsigned spare_count;
+    size_t spare_count, spare_max;
     bool header_mode;
     uint64_t next_sequence;
     uint64_t fragments; /* how many were put on the wire lane */
@@ -45,7 +45,8 @@ struct outgoing {
     struct block *shared;  /* the block that payload lies in, or NULL */
 };
 
-void output_init(struct output *output);
+/* spare: bytes that are kept for the next burst, until output_shrink. */
+void output_init(struct output *output, size_t spare);
 void output_fini(struct output *output);
 /* Gives spare memory back. */
 void output_shrink(struct output *output);

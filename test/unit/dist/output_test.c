@@ -48,7 +48,7 @@ enum { BIG = 300 * 1000 };
 
 static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
-    output_init(&f->output);
+    output_init(&f->output, 8 << 20);
     f->output.header_mode = true;
     f->sink.transport.ops = &sink_ops;
     f->sink.room = SIZE_MAX;
