@@ -162,7 +162,7 @@ spawn_monitor_reasons(C) ->
         normal = Reason(N, <<"1 + 1">>),
         boom = Reason(N, <<"exit(:boom)">>),
         {badarith, [{erlang, '/', [1, 0], _} | _]} = Reason(N, <<"1 / 0">>),
-        {undef, [{'Elixir.Foo', bar, [1], _} | _]} = Reason(N, <<"Foo.bar(1)">>),
+        {undef, [{'Elixir.Nobody', bar, [1], _} | _]} = Reason(N, <<"Nobody.bar(1)">>),
         {{badmatch, 2}, _} = Reason(N, <<"1 = 2">>),
         {{case_clause, 1}, _} = Reason(N, <<"case 1 do 2 -> 3 end">>),
         {{nocatch, ball}, _} = Reason(N, <<"throw :ball">>),

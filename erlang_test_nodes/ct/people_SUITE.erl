@@ -234,7 +234,8 @@ three_nodes(C) ->
 gone_with_the_node(C) ->
     {[A, B], T} = {with_lists(C), given:target(C)},
     [cast(P, node_of(P), {add_user, user(node_of(P), x)}) || P <- [A, B]],
-    become(A, T, [user(node_of(P), x) || P <- [A, B]]),
+    %% Also at A and B: what is still under way from a node that ends would come behind its nodedown.
+    all_become(C, [A, B], [user(node_of(P), x) || P <- [A, B]]),
     target:kill(B),
     become(A, T, [user(node_of(A), x)]).
 
