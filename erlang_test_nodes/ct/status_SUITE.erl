@@ -108,7 +108,7 @@ short_status(C) ->
     end),
     #{node := N, version := <<"0.", _/binary>>, uptime_seconds := Up, memory_bytes := Bytes, processes := Processes, run_queue := _, peers := Peers} =
         ?ON(P, rpc:call(N, hermod, status, [])),
-    true = is_float(Up) andalso Bytes > 10000 andalso Processes > 10,
+    true = is_float(Up) andalso (Bytes > 10000 orelse os:getenv("HERMOD_VARIANT") =:= "asan") andalso Processes > 10, % its heap tells nothing
     [#{visible := true, received_bytes := In, sent_bytes := Out, waiting_bytes := _, connected_seconds := _}] =
         [Peer || #{node := Name} = Peer <- Peers, Name =:= maps:get(node, P)],
     true = In > 0 andalso Out > 0.
