@@ -84,9 +84,10 @@ static void add_known(struct global_member *m, const hm_node_name *node, int64_t
     bool added = other->known == NOT_KNOWN;
     if (added || (other->known == GLOBAL_UNKNOWN_VERSION && version))
         other->known = version;
-    if (other->again && other->synced)
+    bool began_again = other->again && other->synced;
+    if (began_again)
         session_drop(m, other);
-    if ((added || !other->synced) && tell)
+    if ((added || began_again || !other->synced) && tell)
         other_reach(m, other, true); /* (OTP says it only to those that were not known.) */
 }
 
@@ -122,10 +123,8 @@ static void cancel_known(struct global_member *m, const hm_node_name *node, int6
     (void)version;
     if (!other)
         return;
-    other->pending = NOT_KNOWN; /* they are not told: in_sync does that */
     other->met = other->met || other->has_his_tag;
-    session_cancel(m, other, other->my_tag, NULL);
-    session_reset(other);
+    session_drop(m, other);
 }
 
 static void add_his_known(struct global_member *m, const hm_node_name *node, int64_t version) {

@@ -58,13 +58,11 @@ void session_reset(struct other *other) {
     term_drop(&other->requester);
 }
 
-/* Nothing is left to be done with it. The other side knows that, unless we began this one again. */
+/* Nothing is left to be done with it. The other side is told so by in_sync, and not by cancel_connect. */
 void session_drop(struct global_member *m, struct other *other) {
-    if (!other->again)
-        other->pending = NOT_KNOWN;
+    other->pending = NOT_KNOWN;
     session_cancel(m, other, other->my_tag, NULL);
     session_reset(other);
-    other->pending = NOT_KNOWN;
 }
 
 /* ---- the beginning ---- */
@@ -175,12 +173,23 @@ static void leave_alone(struct global_member *m, struct other *other, int64_t ve
     tell_apart(m, other->name);
 }
 
+/*
+ * We are joined with him, or he with us, through other nodes: what is left of a session between us ends with his in_sync and ours.
+ * A BEAM of OTP 28 or later to which a cancel_connect comes before that, or an acknowledgement after it, takes it for the loss of our names
+ * (restart_connect/3 deletes them) and has no reason to begin anew.
+ */
+static bool is_joined_through_others(const struct other *other) {
+    return (other->known != NOT_KNOWN || other->synced) && !other->again;
+}
+
 static void init_connect(struct global_member *m, struct other *other, int64_t version, int64_t tag, hm_pid locker) {
     if (version < GLOBAL_VERSION) {
         leave_alone(m, other, version);
         return;
     }
-    if (other->pending != NOT_KNOWN) { /* a second one while the first session is not over: neither counts */
+    if (is_joined_through_others(other)) {
+        session_drop(m, other);
+    } else if (other->pending != NOT_KNOWN) { /* a second one while the first session is not over: neither counts */
         send_cancel(m, other->name, true, tag);
         restart(m, other, other->my_tag);
     }
@@ -237,6 +246,10 @@ static void on_ack(struct global_member *m, const struct global_message *message
     }
     if (!other || !other->up || agreed)
         return;
+    if (is_joined_through_others(other)) {
+        other->met = true;
+        return;
+    }
     send_cancel(m, other->name, message->has_his_tag, message->his_tag);
     if (!other->retry_ms)
         restart(m, other, other->my_tag);
@@ -457,9 +470,10 @@ static void on_in_sync(struct global_member *m, const struct global_message *mes
         return;
     member_tell_syncers(m, other->name);
     other->synced = true;
+    bool answers = other->owes_ms || other->again;
     session_drop(m, other);
     other->met = false;
-    if (other->owes_ms)
+    if (answers)
         member_tell_in_sync(m, other->name);
     other->owes_ms = 0;
     if (other->known == NOT_KNOWN && message->flag) {

@@ -13,6 +13,14 @@ static void join(struct lone *lone, bool third_is_up, bool third_begins) {
     LONE_HEAR(lone, true, "{resolved, 'peer@host', [], [{'third@host', 8}], unused, [], ~i}", tag);
 }
 
+/* The end of a session with the peer, who knows nobody. */
+static void join_directly(struct lone *lone, int64_t tag) {
+    LONE_HEAR(lone, true, "{exchange, 'peer@host', [], [], ~i}", tag);
+    LONE_HEAR(lone, true, "{resolved, 'peer@host', [], [], unused, [], ~i}", tag);
+    lone_grant(lone);
+    lone_sent(lone);
+}
+
 static void hear_in_sync(struct lone *lone, bool takes_part) {
     LONE_HEAR(lone, true, "{in_sync, 'third@host', ~a}", takes_part ? "true" : "false");
 }
@@ -92,6 +100,67 @@ static void test_no_sign_of_him(void **state) {
     assert_string_equal(lone_sent(lone), IN_SYNC);
     lone_pass_time(lone, 10000);
     assert_string_equal(lone_sent(lone), "");
+}
+
+/* His half of a session that the join made needless: a cancel_connect would make OTP 28 and later delete our names. */
+static void test_his_late_answer(void **state) {
+    struct lone *lone = *state;
+    global_member_nodeup(lone->member, lone->third);
+    int64_t tag = lone_tag_of(lone_sent(lone));
+    join(lone, false, true);
+    lone_sent(lone);
+    LONE_HEAR(lone, false, "{init_connect_ack, 'third@host', ~i, 200}", tag);
+    assert_string_equal(lone_sent(lone), "");
+    hear_in_sync(lone, true);
+    assert_string_equal(lone_sent(lone), IN_SYNC);
+    assert_counts(lone, 2, 2);
+}
+
+/* He has heard of us, and we have not yet heard of him. */
+static void test_the_late_answer_of_a_stranger(void **state) {
+    struct lone *lone = *state;
+    global_member_nodeup(lone->member, lone->third);
+    int64_t tag = lone_tag_of(lone_sent(lone));
+    lone_hear_init(lone, lone->third, 200);
+    hear_in_sync(lone, true);
+    lone_sent(lone);
+    LONE_HEAR(lone, false, "{init_connect_ack, 'third@host', ~i, 200}", tag);
+    assert_string_equal(lone_sent(lone), "");
+    join(lone, false, false);
+    assert_non_null(strstr(lone_sent(lone), IN_SYNC));
+    assert_counts(lone, 2, 2);
+}
+
+/* We began with him, and are told of him before he begins: our in_sync ends what he began, and an answer would come after it. */
+static void test_he_begins_when_we_are_joined(void **state) {
+    struct lone *lone = *state;
+    join_directly(lone, lone_lock_both(lone, lone->peer));
+    global_member_nodeup(lone->member, lone->third);
+    int64_t tag = lone_tag_of(lone_sent(lone));
+    LONE_HEAR(lone, true, "{new_nodes, 'peer@host', [], [], [{'third@host', 8}], [{vsn, 8}]}");
+    assert_string_equal(lone_sent(lone), IN_SYNC);
+    lone_hear_init(lone, lone->third, 200);
+    LONE_HEAR(lone, false, "{init_connect_ack, 'third@host', ~i, 200}", tag);
+    assert_string_equal(lone_sent(lone), "");
+    hear_in_sync(lone, true);
+    assert_counts(lone, 2, 2);
+    lone_pass_time(lone, 10000);
+    assert_string_equal(lone_sent(lone), "");
+}
+
+/* The news that we waited for came after all. */
+static void test_he_heard_late(void **state) {
+    struct lone *lone = *state;
+    join(lone, true, false);
+    lone_hear_init(lone, lone->third, 200);
+    lone_sent(lone);
+    lone_pass_time(lone, 5000);
+    int64_t tag = lone_tag_of(lone_sent(lone));
+    LONE_HEAR(lone, false, "{init_connect_ack, 'third@host', ~i, 200}", tag);
+    lone_sent(lone);
+    hear_in_sync(lone, true);
+    assert_string_equal(lone_sent(lone), IN_SYNC);
+    assert_counts(lone, 2, 2);
 }
 
 /* The session that is begun again: his name is not among those of whom he is told. */
@@ -180,6 +249,10 @@ int main(void) {
         TEST(test_he_never_heard),
         TEST(test_he_never_heard_and_had_begun),
         TEST(test_no_sign_of_him),
+        TEST(test_his_late_answer),
+        TEST(test_the_late_answer_of_a_stranger),
+        TEST(test_he_begins_when_we_are_joined),
+        TEST(test_he_heard_late),
         TEST(test_he_is_not_told_of_himself),
         TEST(test_a_stranger_is_in_sync),
         TEST(test_a_stranger_that_begins),
