@@ -16,7 +16,6 @@
 #include "node/route.h"
 #include "node/timers.h"
 
-
 hm_pid hm_self(const hm_process *self) {
     return self->pid;
 }
@@ -56,7 +55,10 @@ int hm_unregister(hm_process *self) {
     return HM_OK;
 }
 
-/* ---- sending ---- */
+/* ---- sending ----
+ *
+ * A term of size 0 is what a failed builder gives (hm_build_term). Sent, it would be a message without content: a handler of this node would
+ * read a NULL pointer, and a peer would close the connection. So it is refused here, before it becomes a message. */
 
 static int send_built(hm_process *self, hm_address to, hm_build *build) {
     int error = hm_build_error(build);
@@ -67,7 +69,7 @@ static int send_built(hm_process *self, hm_address to, hm_build *build) {
 }
 
 int hm_send(hm_process *self, hm_address to, hm_term message) {
-    return route_send(self->node, self->pid, to, message, NULL);
+    return message.size ? route_send(self->node, self->pid, to, message, NULL) : HM_EINVAL;
 }
 
 int hm_sendf(hm_process *self, hm_address to, const char *pattern, ...) {
@@ -83,6 +85,8 @@ int hm_sendf(hm_process *self, hm_address to, const char *pattern, ...) {
 
 int hm_send_many(hm_process *self, const hm_pid to[], size_t count, hm_term message) {
     struct block *shared = NULL;
+    if (!message.size)
+        return HM_EINVAL;
     if (message.size >= SHARE_BYTES && count > 1) {
         shared = block_copy(bytes_of(message.bytes, message.size));
         if (!shared)
@@ -95,7 +99,7 @@ int hm_send_many(hm_process *self, const hm_pid to[], size_t count, hm_term mess
 }
 
 int hm_send_alias(hm_process *self, const hm_ref *alias, hm_term message) {
-    return route_send_alias(self->node, self->pid, alias, message, NULL);
+    return message.size && alias->node ? route_send_alias(self->node, self->pid, alias, message, NULL) : HM_EINVAL;
 }
 
 static hm_build *cast_begin(hm_process *self) {
@@ -154,7 +158,7 @@ void hm_demonitor(hm_process *self, const hm_ref *ref) {
 }
 
 int hm_exit(hm_process *self, hm_pid pid, hm_term reason) {
-    return route_exit(self->node, self->pid, pid, reason, false);
+    return reason.size && pid.node ? route_exit(self->node, self->pid, pid, reason, false) : HM_EINVAL;
 }
 
 int hm_alias(hm_process *self, hm_ref *alias) {
@@ -189,6 +193,8 @@ bool hm_is_alive(const hm_node *node, hm_pid pid) {
 /* ---- time ---- */
 
 int hm_send_after(hm_process *self, int64_t ms, hm_term term, uint64_t *timer) {
+    if (!term.size)
+        return HM_EINVAL;
     struct message *message = message_new(MESSAGE_TERM, term, NULL);
     return message ? timers_add(self, ms, message, timer) : HM_ENOMEM;
 }

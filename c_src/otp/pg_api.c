@@ -23,11 +23,13 @@ int hm_pg_start(hm_node *node, const char *scope) {
 /* ---- join and leave ---- */
 
 /* The scope, and the members in its scratch. */
-static int prepare(hm_node *node, const char *name, const hm_pid members[], size_t count,
+static int prepare(hm_node *node, const char *name, hm_term group, const hm_pid members[], size_t count,
                    struct pg_scope **result) {
     struct pg_scope *scope = find(node, name);
     if (!scope)
         return HM_ENOPROC;
+    if (!group.size) /* of a failed builder: a group that no message to a peer could name */
+        return HM_EINVAL;
     scope->scratch.count = 0;
     for (size_t i = 0; i < count; i++) {
         if (members[i].node != node->name)
@@ -42,13 +44,13 @@ static int prepare(hm_node *node, const char *name, const hm_pid members[], size
 
 int hm_pg_join_many(hm_node *node, const char *name, hm_term group, const hm_pid members[], size_t count) {
     struct pg_scope *scope;
-    int error = prepare(node, name, members, count, &scope);
+    int error = prepare(node, name, group, members, count, &scope);
     return error == HM_OK ? pg_join(scope, group, scope->scratch.at, scope->scratch.count) : error;
 }
 
 int hm_pg_leave_many(hm_node *node, const char *name, hm_term group, const hm_pid members[], size_t count) {
     struct pg_scope *scope;
-    int error = prepare(node, name, members, count, &scope);
+    int error = prepare(node, name, group, members, count, &scope);
     if (error != HM_OK)
         return error;
     return pg_leave(scope, group, scope->scratch.at, scope->scratch.count) ? HM_OK : HM_ENOENT;
@@ -208,7 +210,9 @@ int hm_pg_send(hm_process *self, const char *name, hm_term term, enum hm_pg_whic
 
 static int monitor(hm_process *self, const char *name, const hm_term *group, hm_ref *ref) {
     struct pg_scope *scope = find(self->node, name);
-    return scope ? pg_watchers_add(&scope->watchers, self->pid, group, ref) : HM_ENOPROC;
+    if (!scope)
+        return HM_ENOPROC;
+    return group && !group->size ? HM_EINVAL : pg_watchers_add(&scope->watchers, self->pid, group, ref);
 }
 
 int hm_pg_monitor(hm_process *self, const char *scope, hm_term group, hm_ref *ref) {

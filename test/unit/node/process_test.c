@@ -381,6 +381,44 @@ static void a_caller_that_ends_forgets_its_calls(void **state) {
     fixture_free(node);
 }
 
+/* hm_build_term of a builder that failed has size 0, and programs send it without asking hm_build_error. */
+static void a_term_of_no_size_is_not_sent(void **state) {
+    (void)state;
+    struct hm_node *node = fixture_new();
+    struct seen seen;
+    hm_process *process = fixture_process(node, &seen);
+    hm_term none = {0};
+    hm_ref alias;
+    assert_int_equal(hm_alias(process, &alias), HM_OK);
+    assert_int_equal(hm_send(process, hm_to_pid(process->pid), none), HM_EINVAL);
+    assert_int_equal(hm_send_many(process, &process->pid, 1, none), HM_EINVAL);
+    assert_int_equal(hm_send_alias(process, &alias, none), HM_EINVAL);
+    assert_int_equal(hm_cast(process, hm_to_pid(process->pid), none), HM_EINVAL);
+    assert_int_equal(hm_send_after(process, 0, none, NULL), HM_EINVAL);
+    assert_int_equal(hm_exit(process, process->pid, none), HM_EINVAL);
+    fixture_run();
+    assert_int_equal(seen.count, 0);
+    assert_null(seen.ended);
+    fixture_free(node);
+    seen_clear(&seen);
+}
+
+static void what_leads_nowhere_is_a_bad_argument(void **state) {
+    (void)state;
+    struct hm_node *node = fixture_new();
+    struct seen seen;
+    hm_process *process = fixture_process(node, &seen);
+    hm_term word = ATOM_TERM("word");
+    assert_int_equal(hm_send(process, hm_to_pid(HM_NO_PID), word), HM_EINVAL);
+    assert_int_equal(hm_send_alias(process, &(hm_ref){0}, word), HM_EINVAL);
+    assert_int_equal(hm_exit(process, HM_NO_PID, word), HM_EINVAL);
+    assert_int_equal(hm_link(process, HM_NO_PID), HM_EINVAL);
+    assert_int_equal(hm_unlink(process, HM_NO_PID), HM_EINVAL);
+    assert_int_equal(hm_monitor(process, hm_to_pid(HM_NO_PID), NULL), HM_EINVAL);
+    fixture_free(node);
+    seen_clear(&seen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_is_handled_in_order_and_after_the_sender),
@@ -397,6 +435,8 @@ int main(void) {
         cmocka_unit_test(a_full_mailbox_drops_and_counts),
         cmocka_unit_test(calls_end_in_every_way_exactly_once),
         cmocka_unit_test(a_caller_that_ends_forgets_its_calls),
+        cmocka_unit_test(a_term_of_no_size_is_not_sent),
+        cmocka_unit_test(what_leads_nowhere_is_a_bad_argument),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

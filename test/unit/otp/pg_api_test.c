@@ -53,6 +53,7 @@ static void only_processes_of_this_node_join(void **state) {
                      {names_intern(fixture->node->names, "far@host", 8), 1, 0, 9}};
     assert_int_equal(hm_pg_join_many(fixture->node, NULL, ATOM("g"), pids, 2), HM_EINVAL);
     assert_int_equal(hm_pg_join(fixture->node, NULL, ATOM("g"), HM_NO_PID), HM_EINVAL);
+    assert_int_equal(hm_pg_join(fixture->node, NULL, (hm_term){0}, pids[0]), HM_EINVAL);
     assert_int_equal(hm_pg_count(fixture->node, NULL, ATOM("g"), HM_PG_ALL), 0);
 }
 
