@@ -1,4 +1,9 @@
-/* <hermod/log.h>, and hm_log. What is wanted is asked before the text is made: a server's debug lines cost little while they are off. */
+/*
+ * <hermod/log.h>, and hm_log. What is wanted is asked before the text is made: a server's debug lines cost little while they are off.
+ *
+ * Servers log what peers say, often with a plain %s. A peer must not be able to begin a line of its own in the log, nor to move the cursor of
+ * whoever reads it on a terminal, so control characters are escaped here.
+ */
 #include <hermod/log.h>
 
 #include <stdarg.h>
@@ -7,14 +12,36 @@
 
 #include "node/process.h"
 
+enum { LINE_BYTES = 1024 };
+
+/* C0, DEL, and C1 as UTF-8 has it: some terminals take U+009B for an escape sequence. */
+static bool is_control(const unsigned char *at) {
+    return *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
+}
+
+/* What does not fit is cut off. */
+static void escape_controls(const char *text, char line[LINE_BYTES]) {
+    size_t used = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at && used < LINE_BYTES - 9; at++) {
+        size_t bytes = is_control(at) ? *at == 0xc2 ? 2 : 1 : 0;
+        if (!bytes)
+            line[used++] = (char)*at;
+        for (size_t i = 0; i < bytes; i++)
+            used += (size_t)snprintf(line + used, 5, "\\x%02x", at[i]);
+        at += bytes == 2;
+    }
+    line[used] = '\0';
+}
+
 __attribute__((format(printf, 4, 0))) static void write_line(hm_node *node, enum log_level level, const char *id,
                                                              const char *format, va_list arguments) {
-    char text[1024];
+    char text[LINE_BYTES], line[LINE_BYTES];
     log_levels_learn(&node->log_levels, id, strlen(id));
     if (!log_wants(&node->log, level, id))
         return;
     vsnprintf(text, sizeof text, format, arguments);
-    log_write(&node->log, level, id, "%s", text);
+    escape_controls(text, line);
+    log_write(&node->log, level, id, "%s", line);
 }
 
 void hm_log(const hm_process *self, enum hm_log_level level, const char *id, const char *format, ...) {
