@@ -79,6 +79,7 @@ HM_API hm_pending *hm_function_later(struct hm_function_call *call, hm_pending_e
 /* What the process of the call gets while it waits: messages, 'DOWN's of its monitors, timers (hm_send_after with call->self). true: it was for this
  * call; else nobody sees it. It may call hm_finish. */
 typedef bool hm_pending_message(hm_pending *pending, void *arg, hm_term message);
+/* From now on such messages go to this function; NULL: to nobody, as before. */
 HM_API void hm_on_message(hm_pending *pending, hm_pending_message *message);
 /* Takes pending, copies the term (size 0: the atom ok). outcome: all but HM_LATER. */
 HM_API void hm_finish(hm_pending *pending, enum hm_outcome outcome, hm_term result);

@@ -17,29 +17,11 @@
 #ifndef HERMOD_GLOBAL_H
 #define HERMOD_GLOBAL_H
 
-#include <string.h>
-
 #include <hermod/server.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { HM_ATOM_ROOM = 2 + 255 };
-
-/* An atom of at most 255 bytes as a term in `room`; of size 0 when it is longer. Lives as long as room. */
-static inline hm_term hm_atom_in(unsigned char room[HM_ATOM_ROOM], const char *text) {
-    size_t size = strlen(text);
-    hm_term term = {0, 0};
-    if (size > 255)
-        return term;
-    room[0] = 119; /* SMALL_ATOM_UTF8_EXT */
-    room[1] = (unsigned char)size;
-    memcpy(room + 2, text, size);
-    term.bytes = room;
-    term.size = 2 + size;
-    return term;
-}
 
 /* What happens when two parts of a cluster meet and each has this name for a process of its own. */
 enum hm_global_method {

@@ -100,7 +100,8 @@ HM_API int hm_node_new(struct event_base *base, const struct hm_options *options
  * text says why; the node may be freed, from the loop or from this callback's caller but not inside it. */
 typedef void hm_node_ready(void *arg, int error, const char *text);
 
-/* Listens and registers; ready is called once, later, from the loop. Processes may be started before or after. */
+/* Listens and registers; ready (may be NULL) is called once, later, from the loop. Processes may be started before or after. HM_ETAKEN, HM_ESYSTEM (the
+ * address or port cannot be listened on), HM_ENOMEM, HM_ESTATE (it was started already, or stopped): ready is not called then. */
 HM_API int hm_node_start(hm_node *node, hm_node_ready *ready, void *arg);
 
 /* Ends in order: every process gets the exit reason shutdown and runs its terminate, what they sent is written as far
@@ -110,10 +111,10 @@ HM_API void hm_node_stop(hm_node *node);
 /* Stops it when it is not stopped, and frees it. NULL is allowed. Not from inside a handler. */
 HM_API void hm_node_free(hm_node *node);
 
-HM_API struct event_base *hm_node_base(const hm_node *node);
+HM_API struct event_base *hm_node_base(const hm_node *node); /* as given to hm_node_new */
 HM_API const char *hm_node_name_of(const hm_node *node); /* "hermod@host". Lends until free */
 HM_API uint16_t hm_node_port(const hm_node *node);       /* where it listens; 0 when it does not */
-HM_API uint32_t hm_node_creation(const hm_node *node);
+HM_API uint32_t hm_node_creation(const hm_node *node);   /* tells this life of the node from others of its name: part of its pids */
 
 /* ---- other nodes ------------------------------------------------------------------------------------------- */
 
@@ -124,9 +125,10 @@ HM_API const hm_node_name *hm_node_find(hm_node *node, const char *name);
 typedef void hm_connect_done(void *arg, int error, const char *text);
 
 /* Connects. Sending to an unknown node connects by itself; this is for those who want to know. done may be NULL;
- * it is called from the loop, never before this function returns. */
+ * it is called from the loop, never before this function returns, and not at all on an error: HM_EINVAL (NULL, or this node), HM_ENOMEM,
+ * HM_ENOCONNECTION (the node stops). */
 HM_API int hm_connect(hm_node *node, const hm_node_name *peer, hm_connect_done *done, void *arg);
-/* As hm_connect, but for ever: dials again with a growing pause (0.5 s to 30 s) whenever the peer is not connected. */
+/* As hm_connect, but for ever: dials again with a growing pause (0.5 s to 30 s) whenever the peer is not connected. Errors as hm_connect. */
 HM_API int hm_keep_connected(hm_node *node, const hm_node_name *peer);
 /*
  * A node that somebody says is there: dialled as by hm_keep_connected until hm_candidate_remove, and its name is remembered for good only
@@ -149,13 +151,14 @@ HM_API void hm_nodes(hm_node *node, enum hm_nodes kinds, void (*each)(void *arg,
 typedef void hm_epmd_name(void *arg, const char *name, uint16_t port, int error);
 
 /* Asks the epmd of a host (NULL: this one) for the nodes that it knows. Works for a node that was never started. At most until the node is
- * freed; a query that runs then ends without its last call. */
+ * freed; a query that runs then ends without its last call. HM_ENOMEM: each is not called. */
 HM_API int hm_epmd_names(hm_node *node, const char *host, hm_epmd_name *each, void *arg);
 
 /* ---- pids and references in terms -------------------------------------------------------------------------- */
 
 /* false: another term, or the table of node names is full. */
 HM_API bool hm_get_pid(hm_node *node, hm_term term, hm_pid *pid);
+/* The same for a reference. */
 HM_API bool hm_get_ref(hm_node *node, hm_term term, hm_ref *ref);
 /* A reference that is unique in the cluster. */
 HM_API hm_ref hm_make_ref(hm_node *node);

@@ -82,6 +82,7 @@ HM_API void hm_metrics_remove(hm_metrics *source); /* NULL is allowed. Not while
 
 /* ---- in a collect function ----------------------------------------------------------------------------------- */
 
+/* A text that ends in NUL, as a label. Borrows it. */
 static inline struct hm_text hm_text_of(const char *text) {
     struct hm_text result = {text, strlen(text)};
     return result;
@@ -90,6 +91,7 @@ static inline struct hm_text hm_text_of(const char *text) {
 /* labels: one value for each label of the metric, any bytes, borrowed until this returns; NULL without labels. No two samples of a metric may
  * have the same values; of a metric without labels only the first sample counts. */
 HM_API void hm_metric_put(hm_metrics_out *out, const struct hm_text labels[], uint64_t value);
+/* The same with a value that is no integer, and with a histogram (borrowed). */
 HM_API void hm_metric_put_real(hm_metrics_out *out, const struct hm_text labels[], double value);
 HM_API void hm_metric_put_histogram(hm_metrics_out *out, const struct hm_text labels[],
                                     const struct hm_histogram *histogram);
@@ -112,6 +114,7 @@ struct hm_metrics_reader {
     void *arg;
 };
 
+/* Asks every source for its samples, now. Borrows the reader. */
 HM_API void hm_metrics_read(hm_node *node, const struct hm_metrics_reader *reader);
 
 #ifdef __cplusplus

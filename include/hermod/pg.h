@@ -31,7 +31,7 @@ extern "C" {
 HM_API int hm_pg_start(hm_node *node, const char *scope);
 
 /* Joins processes of this node: all of them or none. A pid that is given twice joins twice. Borrows
- * everything. HM_ENOPROC (no such scope), HM_EINVAL (a pid of another node), HM_ELIMIT (max_pg_groups,
+ * everything. HM_ENOPROC (no such scope), HM_EINVAL (a pid of another node, a group of size 0), HM_ELIMIT (max_pg_groups,
  * max_pg_members, or a group of more than 64 KiB), HM_ENOMEM. */
 HM_API int hm_pg_join(hm_node *node, const char *scope, hm_term group, hm_pid member);
 HM_API int hm_pg_join_many(hm_node *node, const char *scope, hm_term group, const hm_pid members[],
@@ -57,6 +57,7 @@ HM_API void hm_pg_members(const hm_node *node, const char *scope, hm_term group,
  * members. */
 HM_API int hm_pg_get_members(const hm_node *node, const char *scope, hm_term group, hm_pid **members,
                              size_t *count);
+/* The same, of members of this node only. */
 HM_API int hm_pg_get_local_members(const hm_node *node, const char *scope, hm_term group, hm_pid **members,
                                    size_t *count);
 /* Calls each for every group that has such members; the term is borrowed until it returns. HM_ENOPROC. */
@@ -76,7 +77,7 @@ HM_API int hm_pg_send(hm_process *self, const char *scope, hm_term group, enum h
 
 /* From now on this process gets {Ref, join, Group, Pids} and {Ref, leave, Group, Pids} when the group changes
  * (of any group, for the second), until hm_pg_demonitor or its end. hm_pg_members tells who is in it at this
- * moment. HM_ENOPROC, HM_ELIMIT (max_pg_monitors), HM_ENOMEM. */
+ * moment. HM_ENOPROC, HM_EINVAL (a group of size 0), HM_ELIMIT (max_pg_monitors), HM_ENOMEM. */
 HM_API int hm_pg_monitor(hm_process *self, const char *scope, hm_term group, hm_ref *ref);
 HM_API int hm_pg_monitor_scope(hm_process *self, const char *scope, hm_ref *ref);
 /* No such message of it comes after this. false: it was not there. */

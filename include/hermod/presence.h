@@ -39,6 +39,7 @@ HM_API int hm_presence_list(hm_process *self, const char *tracker, hm_term topic
 /* {ok, [{Key, Meta}]}; every change from then on comes to this process as a message, %Phoenix.Socket.Broadcast{event: "presence_diff"}, until
  * hm_presence_unwatch or its end. done is required: HM_EINVAL. */
 HM_API int hm_presence_watch(hm_process *self, const char *tracker, hm_term topic, hm_call_done *done, void *arg);
+/* No more changes; nobody is told the outcome. */
 HM_API int hm_presence_unwatch(hm_process *self, const char *tracker, hm_term topic);
 
 #ifdef __cplusplus

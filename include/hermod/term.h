@@ -7,8 +7,13 @@
  * only for a shape that is not the expected one: they answer false, -1 or HM_EBADTERM and touch no result.
  *
  * An hm_term borrows its bytes: it lives as long as the message or builder it was taken from. To keep one
- * longer, copy it (hm_term_copy). Everything here may be used from any thread; one builder by one thread at a
- * time.
+ * longer, copy it (hm_term_copy). A term of size 0 is no term: it stands where there is none, and is what a
+ * failed builder gives. Reading functions answer for it as for a term of another shape, sending and building
+ * ones refuse it (HM_EINVAL).
+ *
+ * Everything here may be used from any thread; one builder by one thread at a time. The format is that of
+ * "External Term Format" in the documentation of erts, order and equality those of "Term Comparisons" in the
+ * Erlang reference manual.
  */
 #ifndef HERMOD_TERM_H
 #define HERMOD_TERM_H
@@ -16,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <hermod/error.h>
 
@@ -72,6 +78,7 @@ typedef struct hm_ref {
 
 #define HM_NO_PID ((hm_pid){0})
 
+/* The same process, of the same life of its node. Two HM_NO_PID are equal. */
 HM_API bool hm_pid_equal(hm_pid a, hm_pid b);
 HM_API bool hm_ref_equal(const hm_ref *a, const hm_ref *b);
 /* The name of a node, "a@host". Lends until the node ends. */
@@ -98,15 +105,19 @@ HM_API int hm_term_check(const void *bytes, size_t size, bool whole, const struc
 
 /* ---- read --------------------------------------------------------------------------------------------- */
 
+/* Functions called hm_get_ answer false for another type, or a value that does not fit, and store nothing then. */
+
 HM_API enum hm_type hm_term_type(hm_term term);
+/* Whether it is this atom: UTF-8, "ok", "Elixir.MyApp". */
 HM_API bool hm_is_atom(hm_term term, const char *text);
 /* An atom's text. Borrows from the term. false for other terms, and for the rare Latin-1 encoded atom with
  * characters above 127 (old peers, not OTP 25+): hm_get_text converts those. */
 HM_API bool hm_get_atom(hm_term term, struct hm_text *text);
-HM_API bool hm_get_int64(hm_term term, int64_t *value);
+HM_API bool hm_get_int64(hm_term term, int64_t *value); /* integers that fit; of others see hm_term_print */
 HM_API bool hm_get_uint64(hm_term term, uint64_t *value);
 HM_API bool hm_get_double(hm_term term, double *value); /* integers are converted */
 HM_API bool hm_get_bool(hm_term term, bool *value);     /* the atoms true and false */
+/* A binary's bytes, which may hold NULs. Borrows from the term. */
 HM_API bool hm_get_binary(hm_term term, const void **bytes, size_t *size);
 /* Text in any of its usual shapes: binary, atom, charlist, iolist of these. Copies UTF-8 into buffer (NUL is
  * appended, not counted in *size). false when it is no text, is not valid UTF-8, or does not fit into
@@ -137,9 +148,13 @@ struct hm_map {
     hm_term rest;
     uint32_t left;
 };
+/* false when the term is no map. */
 HM_API bool hm_map_begin(hm_term term, struct hm_map *map);
+/* The next key and its value, in no order that means anything; false after the last. They live as long as the term does. */
 HM_API bool hm_map_next(struct hm_map *map, hm_term *key, hm_term *value);
+/* Number of keys, or -1 for other terms. */
 HM_API long hm_map_size(hm_term term);
+/* The value of a key that is =:= to this one (looks at one key after the other). Borrows from the map. */
 HM_API bool hm_map_get(hm_term term, hm_term key, hm_term *value);
 HM_API bool hm_map_get_atom(hm_term term, const char *key, hm_term *value);
 
@@ -152,7 +167,7 @@ HM_API int hm_term_compare(hm_term a, hm_term b);
 HM_API uint64_t hm_term_hash(hm_term term);
 /* The hash behind erlang:phash2(Binary, Range), which is this modulo Range; of all releases since R11. */
 HM_API uint32_t hm_phash2_binary(const void *bytes, size_t size);
-/* A copy in memory of its own; free(copy.bytes) ends it: free((void *)copy.bytes). */
+/* A copy in memory of its own, which free((void *)copy.bytes) ends. HM_ENOMEM. */
 HM_API int hm_term_copy(hm_term term, hm_term *copy);
 
 /*
@@ -188,15 +203,16 @@ HM_API bool hm_match(hm_term term, const char *pattern, ...);
 typedef struct hm_build hm_build;
 
 HM_API hm_build *hm_build_new(void); /* NULL without memory */
-HM_API void hm_build_free(hm_build *build);
+HM_API void hm_build_free(hm_build *build); /* NULL is allowed */
 HM_API void hm_build_reset(hm_build *build); /* empty again, keeps its memory */
-HM_API int hm_build_error(const hm_build *build);
+HM_API int hm_build_error(const hm_build *build); /* HM_OK, or HM_ENOMEM, HM_EINVAL, HM_ELIMIT until hm_build_reset */
 /* What was written, as one term. Lends until the builder is changed. An empty or failed builder gives
  * size 0. */
 HM_API hm_term hm_build_term(const hm_build *build);
 
 HM_API void hm_put_atom(hm_build *build, const char *text); /* UTF-8, at most 255 characters */
 HM_API void hm_put_atom_n(hm_build *build, const char *text, size_t size);
+/* The rest of hm_put_ appends one term each, or the header of one. What is given is copied. build may not be NULL. */
 HM_API void hm_put_bool(hm_build *build, bool value);
 HM_API void hm_put_int64(hm_build *build, int64_t value);
 HM_API void hm_put_uint64(hm_build *build, uint64_t value);
@@ -211,11 +227,12 @@ HM_API void hm_put_nil(hm_build *build);
 HM_API void hm_put_list(hm_build *build, uint32_t length);
 HM_API void hm_put_map(hm_build *build, uint32_t size); /* size keys, each followed by its value */
 HM_API void hm_put_pid(hm_build *build, hm_pid pid);
-HM_API void hm_put_ref(hm_build *build, const hm_ref *ref);
+HM_API void hm_put_ref(hm_build *build, const hm_ref *ref); /* and of hm_put_pid: one that is none is an error (HM_EINVAL) */
 HM_API void hm_put_term(hm_build *build, hm_term term); /* copied byte for byte */
 
 /* A proper list whose length is not known before: put elements between, then end; an empty one becomes []. */
 HM_API size_t hm_put_list_begin(hm_build *build);
+/* begin: what hm_put_list_begin gave; length: how many elements were put since. */
 HM_API void hm_put_list_end(hm_build *build, size_t begin, uint32_t length);
 
 /*
@@ -229,6 +246,31 @@ HM_API void hm_put_list_end(hm_build *build, size_t begin, uint32_t length);
  */
 HM_API void hm_put_format(hm_build *build, const char *pattern, ...);
 HM_API void hm_put_vformat(hm_build *build, const char *pattern, __builtin_va_list arguments);
+
+/* ---- a term without a builder --------------------------------------------------------------------------- */
+
+enum { HM_ATOM_ROOM = 2 + 255 };
+
+/*
+ * An atom of at most 255 bytes as a term, made in `room`, without a builder and without memory that could lack:
+ *
+ *     unsigned char room[HM_ATOM_ROOM];
+ *     hm_send_after(self, 1000, hm_atom_in(room, "tick"), NULL);
+ *
+ * Lives as long as room. Of size 0 when the text is longer.
+ */
+static inline hm_term hm_atom_in(unsigned char room[HM_ATOM_ROOM], const char *text) {
+    size_t size = strlen(text);
+    hm_term term = {0, 0};
+    if (size > 255)
+        return term;
+    room[0] = 119; /* SMALL_ATOM_UTF8_EXT */
+    room[1] = (unsigned char)size;
+    memcpy(room + 2, text, size);
+    term.bytes = room;
+    term.size = 2 + size;
+    return term;
+}
 
 /* ---- text --------------------------------------------------------------------------------------------- */
 

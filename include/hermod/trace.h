@@ -166,6 +166,7 @@ struct hm_trace_port_options {
 /* Listens at once. Borrows the options until it returns. HM_EINVAL (no address of this machine), HM_ETAKEN, HM_ESYSTEM, HM_ENOMEM; why (may be NULL)
  * gets a sentence. */
 HM_API int hm_trace_port_open(hm_node *node, const struct hm_trace_port_options *options, hm_trace_port **port, char *why, size_t capacity);
+/* The TCP port it listens on. */
 HM_API uint16_t hm_trace_port_number(const hm_trace_port *port);
 /* Before hm_node_free. NULL is allowed. */
 HM_API void hm_trace_port_close(hm_trace_port *port);
