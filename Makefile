@@ -238,6 +238,7 @@ check: all ## the rules of the tree: exported symbols, includes per layer, gener
 	@test/check-includes
 	@test/check-library
 	@test/check-log-ids
+	@CC='$(CC)' test/check-docs
 	$(if $(wildcard c_src/api/*.c),@test/check-symbols $(B))
 
 # ---- fuzzing ----
