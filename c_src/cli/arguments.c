@@ -6,6 +6,7 @@
 
 #include <hermod/error.h>
 
+#include "cli/complain.h"
 #include "cli/options.h"
 #include "cli/suggest.h"
 

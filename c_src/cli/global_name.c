@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/complain.h"
+
 /* The name may have equals signs itself: it ends at the last one. */
 static int read_one(struct service_global_name *item, const char *value, char *why, size_t capacity) {
     const char *equals = strrchr(value, '=');

@@ -6,6 +6,7 @@
 
 #include <hermod/metrics.h>
 
+#include "cli/complain.h"
 #include "http/prometheus.h"
 #include "http/report.h"
 #include "http/server.h"

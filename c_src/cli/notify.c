@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <hermod/error.h>
 
+#include "cli/complain.h"
 #include "cli/options.h"
 
 enum { AGAIN_MS = 50, STATUS_BYTES = 400 };

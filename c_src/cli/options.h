@@ -6,6 +6,8 @@
  * value is taken from the first that has one: command line, environment, configuration file, the default in
  * the row. Nothing here prints, exits or reads the environment by itself. Sentences for the user go into
  * `why`.
+ *
+ * The table is in options.c, reading values in settings.c, where they come from in arguments.c and config_file.c.
  */
 #ifndef HM_CLI_OPTIONS_H
 #define HM_CLI_OPTIONS_H
@@ -15,6 +17,11 @@
 #include <stdint.h>
 
 enum { WHY_BYTES = 1024, OPTIONS_MAX = 128 };
+
+/* What K, M and G behind a number of bytes stand for. */
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
 
 /* The commands an option belongs to. */
 enum command_bit {
@@ -191,9 +198,5 @@ int settings_read_environment(struct settings *settings, unsigned command, char 
 int settings_read_file(struct settings *settings, const char *path, char *why, size_t capacity);
 /* What no single option can know: options that exclude or need each other. */
 int settings_check(struct settings *settings, char *why, size_t capacity);
-
-/* Formats a complaint; returns error, so that it can be returned. */
-int complain(int error, char *why, size_t capacity, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/complain.h"
+
 /* The group may have slashes and equals signs itself: it stands between the first slash and the last equals
  * sign. */
 static int read_one(struct service_pg_join *join, const char *value, char *why, size_t capacity) {

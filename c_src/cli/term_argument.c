@@ -7,6 +7,8 @@
 
 #include <hermod/error.h>
 
+#include "cli/complain.h"
+
 enum { SHOWN = 60 }; /* how much of a long term is shown around the mistake */
 
 /* The parser's sentence ends in "at column N"; 0 when it does not. */
