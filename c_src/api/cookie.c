@@ -1,6 +1,6 @@
 /*
- * The cookie file, as lib/kernel/src/auth.erl keeps it: a regular file that only its owner can read; trailing white space is not part of
- * the cookie; a missing one is made with 20 random capital letters and mode 0400.
+ * The cookie file, as lib/kernel/src/auth.erl keeps it: a regular file that only its owner can read; the cookie is its first line, with
+ * whatever spaces are in it, and nothing but empty lines may follow; a missing one is made with 20 random capital letters and mode 0400.
  */
 #include <hermod/hermod.h>
 
@@ -75,20 +75,20 @@ int hm_cookie_load(const char *path, bool create, char *cookie, size_t cookie_ca
                        "the cookie file %s must be readable by its owner only: chmod 400 %s", path, path);
     if (size < 0)
         return explain(why, why_capacity, HM_ESYSTEM, "cannot read the cookie file %s: %s", path, strerror(errno));
-    text[size] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    size_t length = strlen(text);
-    while (length && text[length - 1] == ' ')
-        text[--length] = '\0';
+    size_t length = 0, end = (size_t)size;
+    while (length < end && text[length] >= ' ' && text[length] <= '~')
+        length++;
+    /* check_cookie of auth.erl: a space at the end of the line is part of the cookie. */
+    for (size_t i = length; i < end; i++)
+        if (text[i] != '\r' && text[i] != '\n' && text[i] != ' ')
+            return explain(why, why_capacity, HM_EINVAL,
+                           "the cookie file %s must have one line of printable ASCII, and nothing else%s", path, "");
     if (length == 0)
         return explain(why, why_capacity, HM_EINVAL, "the cookie file %s is empty: write a cookie into it, or remove it%s",
                        path, "");
-    for (size_t i = 0; i < length; i++)
-        if (text[i] < ' ' || text[i] > '~')
-            return explain(why, why_capacity, HM_EINVAL,
-                           "the cookie in %s has characters that are not printable ASCII%s", path, "");
     if (length > COOKIE_MAX || length >= cookie_capacity)
         return explain(why, why_capacity, HM_EINVAL, "the cookie in %s is longer than 255 characters%s", path, "");
-    memcpy(cookie, text, length + 1);
+    memcpy(cookie, text, length);
+    cookie[length] = '\0';
     return HM_OK;
 }

@@ -68,6 +68,12 @@ static int host_part(const struct hm_options *options, char *host, size_t capaci
                    host);
 }
 
+/* What net_kernel lets a node call itself (valid_name_head). */
+static bool is_alive_name(const char *text, size_t size) {
+    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+    return size > 0 && strspn(text, allowed) >= size;
+}
+
 static bool is_plain(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || strchr("@/\\:;,\"'", text[i]))
@@ -92,9 +98,13 @@ static int full_name(const struct hm_options *options, char *name, size_t capaci
             return error;
     }
     bool bracketed = strchr(host, ':') != NULL; /* an IPv6 address */
-    if (!is_plain(options->name, alive) || (!bracketed && !is_plain(host, strlen(host))) || alive + strlen(host) > 250)
+    if (!is_alive_name(options->name, alive))
         return explain(why, why_capacity, HM_ENAME,
-                       "%s is no node name: it takes the form name@host, in printable ASCII without spaces", options->name);
+                       "\"%s\" is no node name: it takes the form name@host, and name has letters, digits, _ and - only", options->name);
+    if ((!bracketed && !is_plain(host, strlen(host))) || alive + strlen(host) > 250)
+        return explain(why, why_capacity, HM_ENAME,
+                       "\"%s\" is no node name: it takes the form name@host, in printable ASCII without spaces, of 250 characters at most",
+                       options->name);
     if ((size_t)snprintf(name, capacity, "%.*s@%s", (int)alive, options->name, host) >= capacity)
         return explain(why, why_capacity, HM_ENAME, "the node name %s is too long", options->name);
     return HM_OK;

@@ -283,6 +283,10 @@ static void names_are_as_erlang_wants_them(void **state) {
     assert_int_equal(try_name("@host", false, why, sizeof why), HM_ENAME);
     assert_int_equal(try_name("a b@host", false, why, sizeof why), HM_ENAME);
     assert_int_equal(try_name("a@b@c", false, why, sizeof why), HM_ENAME);
+    assert_int_equal(try_name("A_b-9@host", false, why, sizeof why), HM_OK);
+    assert_int_equal(try_name("a.b@host", false, why, sizeof why), HM_ENAME);
+    assert_non_null(strstr(why, "letters, digits, _ and -"));
+    assert_int_equal(try_name("a/b", false, why, sizeof why), HM_ENAME);
     assert_int_equal(try_name("", false, why, sizeof why), HM_ENAME);
     event_base_free(base);
 }
@@ -310,7 +314,7 @@ static void cookie_files(void **state) {
     assert_string_equal(cookie, again);
     unlink(path);
 
-    write_file(path, "monster \r\n", 0400);
+    write_file(path, "monster\r\n \n", 0400);
     assert_int_equal(hm_cookie_load(path, true, cookie, sizeof cookie, why, sizeof why), HM_OK);
     assert_string_equal(cookie, "monster");
     assert_int_equal(hm_cookie_load(path, true, cookie, 4, why, sizeof why), HM_EINVAL);
@@ -321,6 +325,14 @@ static void cookie_files(void **state) {
     unlink(path);
     write_file(path, "\n", 0400);
     assert_int_equal(hm_cookie_load(path, true, cookie, sizeof cookie, why, sizeof why), HM_EINVAL);
+    unlink(path);
+    write_file(path, "my monster \n", 0400); /* erl and iex take the space at the end for a part of it */
+    assert_int_equal(hm_cookie_load(path, true, cookie, sizeof cookie, why, sizeof why), HM_OK);
+    assert_string_equal(cookie, "my monster ");
+    unlink(path);
+    write_file(path, "monster\nanother\n", 0400);
+    assert_int_equal(hm_cookie_load(path, true, cookie, sizeof cookie, why, sizeof why), HM_EINVAL);
+    assert_non_null(strstr(why, "one line"));
     unlink(path);
     write_file(path, "mon\x01ster\n", 0400);
     assert_int_equal(hm_cookie_load(path, true, cookie, sizeof cookie, why, sizeof why), HM_EINVAL);
