@@ -286,7 +286,7 @@ static int start_finder(struct daemon *daemon) {
     char why[WHY_BYTES];
     int error =
         finder_open(daemon->node, daemon->settings, daemon->setup.cookie, &events, &daemon->finder, why, sizeof why);
-    return error ? give_up(exit_code_of(error), "--discover %s", why) : EXIT_FINE;
+    return error ? give_up(exit_code_of(error), "--discover: %s", why) : EXIT_FINE;
 }
 
 static void on_ready(void *arg, int error, const char *text) {
@@ -398,7 +398,7 @@ static int run_daemon(struct daemon *daemon) {
         return code;
     int error = finder_check(&settings->discover, why, sizeof why);
     if (error)
-        return give_up(exit_code_of(error), "--discover %s", why);
+        return give_up(exit_code_of(error), "--discover: %s", why);
     if (settings->metrics && (error = metrics_http_check(settings, why, sizeof why)))
         return give_up(EXIT_USAGE, "%s", why);
     node_setup_init(&daemon->setup, settings);
