@@ -40,6 +40,35 @@ static void put_cases(FILE *out, const struct command *command) {
     fputs("' ;;\n", out);
 }
 
+/* How many arguments that are no options stand before the cursor. */
+static void put_count_operands(FILE *out) {
+    fputs("    for word in \"${all[@]:2}\"; do\n"
+          "        if [ -n \"$skip\" ]; then\n"
+          "            skip=\n"
+          "            continue\n"
+          "        fi\n"
+          "        case $word in\n"
+          "            -h | --*=*", out);
+    for (size_t i = 0; i < option_count; i++)
+        if (!option_table[i].value)
+            fprintf(out, " | --%s", option_table[i].name);
+    fputs(") ;;\n"
+          "            --*) skip=1 ;;\n"
+          "            *) operands=$((operands + 1)) ;;\n"
+          "        esac\n"
+          "    done\n", out);
+}
+
+/* Those whose first argument is a node. */
+static void put_node_commands(FILE *out) {
+    const char *sep = "";
+    for (size_t i = 0; commands[i]; i++)
+        if (strncmp(commands[i]->arguments, "NODE", 4) == 0 || strncmp(commands[i]->arguments, "[NODE]", 6) == 0) {
+            fprintf(out, "%s%s", sep, commands[i]->name);
+            sep = " | ";
+        }
+}
+
 static void put_value_cases(FILE *out) {
     for (size_t i = 0; i < option_count; i++) {
         const struct option *option = &option_table[i];
@@ -48,6 +77,11 @@ static void put_value_cases(FILE *out) {
             fprintf(out, "        --%s) words='", name);
             for (const char *c = option->choices; *c; c++)
                 fputc(*c == '|' ? ' ' : *c, out);
+            fputs("' ;;\n", out);
+        } else if (option->words) {
+            fprintf(out, "        --%s) words='", name);
+            for (const char *const *word = option->words(); *word; word++)
+                fprintf(out, "%s ", *word);
             fputs("' ;;\n", out);
         } else if (option->kind == KIND_BOOL) {
             fprintf(out, "        --%s) words='true false' ;;\n", name);
@@ -69,12 +103,12 @@ static void put_value_cases(FILE *out) {
 void help_bash(FILE *out) {
     fputs("# bash completion for hermod: source <(hermod --completion bash)\n\n"
           "__hermod_nodes() {\n"
-          "    hermod names --quiet 2>/dev/null\n"
+          "    \"${all[0]/#\\~/$HOME}\" names --quiet 2>/dev/null\n"
           "}\n\n",
           out);
     put_discover(out);
     fputs("__hermod() {\n"
-          "    local line=${COMP_LINE:0:COMP_POINT} cur prev command options words value given prefix\n"
+          "    local line=${COMP_LINE:0:COMP_POINT} cur prev command options words value given prefix word skip operands=0\n"
           "    local -a all\n"
           "    COMPREPLY=()\n"
           "    cur=${line##*[[:space:]]}\n"
@@ -99,8 +133,10 @@ void help_bash(FILE *out) {
     fputs("' -- \"$cur\")); return ;;\n"
           "        --completion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return ;;\n"
           "        *) return ;;\n"
-          "    esac\n\n"
-          "    value=$cur prefix=\n"
+          "    esac\n\n",
+          out);
+    put_count_operands(out);
+    fputs("    value=$cur prefix=\n"
           "    case $cur in\n"
           "        --*=*) prev=${cur%%=*} value=${cur#*=} prefix=$prev= ;;\n"
           "    esac\n"
@@ -112,7 +148,11 @@ void help_bash(FILE *out) {
         "            case $cur in\n"
         "                -*) words=$options ;;\n"
         "                *) case $command in\n"
-        "                       ping | call | cast | send) words=$(__hermod_nodes) ;;\n"
+        "                       ",
+        out);
+    put_node_commands(out);
+    fputs(
+        ") [ $operands -eq 0 ] && words=$(__hermod_nodes) ;;\n"
         "                       discover) words=$(__hermod_discover \"$cur\"); compopt -o nospace 2>/dev/null ;;\n"
         "                   esac ;;\n"
         "            esac ;;\n"

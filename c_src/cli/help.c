@@ -1,5 +1,6 @@
 #include "cli/help.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <hermod/hermod.h>
@@ -52,6 +53,15 @@ static void put_wrapped(FILE *out, const char *text, size_t indent, size_t colum
     fputc('\n', out);
 }
 
+void help_words(FILE *out, const struct option *option) {
+    const char *const *word = option->words ? option->words() : NULL;
+    const char *sep = " There are: ";
+    for (; word && *word; word++, sep = ", ")
+        fprintf(out, "%s%s", sep, *word);
+    if (option->words)
+        fputc('.', out);
+}
+
 static void put_option(FILE *out, const struct option *option) {
     int width = fprintf(out, "%*s--%s%s%s", OPTION_INDENT, "", option->name, option->value ? " " : "",
                         option->value ? option->value : "");
@@ -60,12 +70,19 @@ static void put_option(FILE *out, const struct option *option) {
         width = 0;
     }
     fprintf(out, "%*s", TEXT_INDENT - width, "");
-    char text[1024];
-    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", option->help, option->choices ? " One of " : "",
-             option->choices ? option->choices : "", option->choices ? "." : "",
-             option->fallback ? " Default: " : "", option->fallback ? option->fallback : "",
-             option->fallback ? "." : "");
-    put_wrapped(out, text, TEXT_INDENT, TEXT_INDENT);
+    char *text = NULL;
+    size_t size;
+    FILE *whole = open_memstream(&text, &size);
+    if (whole) {
+        fputs(option->help, whole);
+        help_words(whole, option);
+        fprintf(whole, "%s%s%s%s%s%s", option->choices ? " One of " : "", option->choices ? option->choices : "",
+                option->choices ? "." : "", option->fallback ? " Default: " : "", option->fallback ? option->fallback : "",
+                option->fallback ? "." : "");
+        fclose(whole);
+    }
+    put_wrapped(out, text ? text : option->help, TEXT_INDENT, TEXT_INDENT);
+    free(text);
 }
 
 static void put_options(FILE *out, unsigned command) {

@@ -19,6 +19,8 @@ extern const size_t exit_code_count;
 
 void help_general(FILE *out);
 void help_command(FILE *out, const struct command *command);
+/* " There are: a, b." for an option that knows its words; else nothing. */
+void help_words(FILE *out, const struct option *option);
 /* The man page, in roff. */
 void help_man(FILE *out);
 /* The completion script for bash. */

@@ -74,6 +74,7 @@ static void put_option(FILE *out, const struct option *option) {
     }
     fputc('\n', out);
     put_text(out, option->help);
+    help_words(out, option);
     if (option->choices) {
         fputs(" One of ", out);
         put_text(out, option->choices);

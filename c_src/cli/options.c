@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/log_setting.h"
+#include "services/services.h"
 
 #define FIELD(member) .field = offsetof(struct settings, member)
 
@@ -168,7 +169,7 @@ const struct option option_table[] = {
     {"load", "FILE.so[:ARGUMENT]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(load),
      .help = "Load your own servers from a shared object; its hermod_load(node, ARGUMENT) starts them. May "
              "be repeated."},
-    {"without", "SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(without),
+    {"without", "SERVICE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(without), .words = services_names,
      .help = "Do not start this one of the services that come with Hermod. May be repeated."},
     {"allow-rpc", "[NODE:]MODULE", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(allow_rpc),
      .help = "Let other nodes call functions of these modules only; * stands for anything, as in "

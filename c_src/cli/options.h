@@ -84,6 +84,7 @@ struct option {
     const char
         *fallback; /* the default, parsed as if it had been given; NULL: none, or the help text tells it */
     const char *choices;  /* KIND_CHOICE: "any|inet|inet6" */
+    const char *const *(*words)(void); /* KIND_LIST: what it may be, NULL after the last; NULL: not known here */
     uint64_t min, max;    /* KIND_NUMBER, KIND_SECONDS (in ms) and KIND_BYTES */
     const char *variable; /* environment variable, NULL: HERMOD_ and the name in capitals */
     bool secret;          /* wiped from the argument list, never printed */
