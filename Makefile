@@ -236,6 +236,7 @@ unit: unit-build $(if $(T),,check) ## build and run the unit tests; T=etf/check 
 
 check: all ## the rules of the tree: exported symbols, includes per layer, generated files, log ids
 	@test/check-includes
+	@test/check-style
 	@test/check-library
 	@test/check-log-ids
 	@CC='$(CC)' test/check-docs

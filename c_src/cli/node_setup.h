@@ -30,7 +30,8 @@ int node_setup_cookie(struct node_setup *setup, const struct settings *settings,
 /* --sname or --name when one was given; else `fallback` as a short name. */
 void node_setup_name(struct node_setup *setup, const struct settings *settings, const char *fallback);
 
-/* hm_node_new with what was set up, and the log levels of modules. An error leaves *node NULL, or a node to be freed. The setup, whose log has the node's name from now on, must stay as long as the node. */
+/* hm_node_new with what was set up, and the log levels of modules. An error leaves *node NULL, or a node to be freed. The setup, whose log
+ * has the node's name from now on, must stay as long as the node. */
 int node_setup_node(struct node_setup *setup, struct event_base *base, hm_node **node, char *why, size_t capacity);
 
 /* Another node as the user wrote it. */

@@ -6,7 +6,8 @@
 
 #include "cli/tool.h"
 
-/* Asks the node for its names, says that there is no such process, and finishes the tool with EXIT_NOPROC. Borrows name (an atom's text) until then. */
+/* Asks the node for its names, says that there is no such process, and finishes the tool with EXIT_NOPROC. Borrows name (an atom's text)
+ * until then. */
 void noproc_explain(struct tool *tool, const char *name);
 
 #endif

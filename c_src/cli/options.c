@@ -190,7 +190,8 @@ const struct option option_table[] = {
      .help = "Serve as a Task.Supervisor under this name, as in MyApp.Tasks: other nodes run functions of this node as "
              "tasks with Task.Supervisor.async({MyApp.Tasks, node}, Module, :function, args). May be repeated."},
     {"trace-port", "[ADDRESS:]PORT", KIND_TEXT, GROUP_SERVICES, IN_START, FIELD(trace_port),
-     .help = "Listen here for dbg:trace_client(ip, {Host, PORT}) of any node, or hermod trace --dbg, and tell it what is traced on this node. Without "
+     .help = "Listen here for dbg:trace_client(ip, {Host, PORT}) of any node, or hermod trace --dbg, and tell it what is traced "
+             "on this node. Without "
              "an address on the loopback only: whoever connects reads it, without a cookie."},
     {"trace-port-queue", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(trace_port_queue), .fallback = "200", .min = 1, .max = 1000000,
      .help = "How many events may wait for that client, 16 MiB at most. Further ones are dropped, and it is told how many."},
@@ -263,7 +264,8 @@ const struct option option_table[] = {
     {"elixir", NULL, KIND_FLAG, GROUP_TERMS, IN_TERMS | IN_SUB | IN_PUB | IN_PRESENCE | IN_WATCH | IN_TRACE, FIELD(elixir),
      .help = "TERM is written in Elixir, and the answer is printed in Elixir. Without either, TERM is "
              "taken for Erlang if it can be, else for Elixir; \"john\" can be both, and is a charlist then."},
-    {"json", NULL, KIND_FLAG, GROUP_TERMS, IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_STATUS | IN_LOG | IN_TRACE,
+    {"json", NULL, KIND_FLAG, GROUP_TERMS,
+     IN_PING | IN_CALL | IN_NAMES | IN_RPC | IN_SPAWN | IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_STATUS | IN_LOG | IN_TRACE,
      FIELD(json),
      .help = "Print the answer as JSON: atoms and binaries become strings, tuples and lists arrays, maps "
              "objects."},
@@ -271,7 +273,8 @@ const struct option option_table[] = {
      .help = "Do not wait for the end of the process: print its pid. What it prints goes to its own node."},
     {"process", "NAME", KIND_TEXT, GROUP_TERMS, IN_PING, FIELD(process),
      .help = "Ask the process that is registered under this name, not only the node."},
-    {"count", "N", KIND_NUMBER, GROUP_TERMS, IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_TOP, FIELD(count), .fallback = "0", .min = 0, .max = UINT32_MAX,
+    {"count", "N", KIND_NUMBER, GROUP_TERMS, IN_SUB | IN_PRESENCE | IN_DISCOVER | IN_WATCH | IN_TOP, FIELD(count),
+     .fallback = "0", .min = 0, .max = UINT32_MAX,
      .help = "End after so many messages, lines, nodes or (top) pictures; 0: never."},
     {"scope", "SCOPE", KIND_LIST, GROUP_TERMS, IN_WATCH | IN_TRACE, FIELD(scope),
      .help = "watch: the scope of process groups (:pg); without it, pg. May be repeated. trace: local for what processes of NODE ask "

@@ -67,7 +67,8 @@ const struct command command_ping = {
         "otherwise says why there is no pong, and the exit code tells as well. NODE without @ is on this "
         "machine.\n\n"
         "With --process the process of that name is asked, with a system message that changes nothing and does not carry its "
-        "state: gen_server, gen_statem, gen_event and supervisor answer it when they come to it; other processes never do, and keep it in their mailbox. It is no "
+        "state: gen_server, gen_statem, gen_event and supervisor answer it when they come to it; other processes never do, and "
+        "keep it in their mailbox. It is no "
         "pong when the process is busy for --timeout (6), is suspended (1), or is not there (5).",
     .examples = examples,
     .run = run,

@@ -3,8 +3,8 @@
  * it ends, whatever ends it.
  *
  * It is drawn on the other screen of the terminal, so that what stood there comes back. Signals that would end or stop the program
- * (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP) put the terminal back first. A terminal that takes nothing (Ctrl-S, a slow line) holds up nobody: pictures are
- * left out meanwhile. One in a process.
+ * (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP) put the terminal back first. A terminal that takes nothing (Ctrl-S, a slow line) holds up
+ * nobody: pictures are left out meanwhile. One in a process.
  */
 #ifndef HM_CLI_SCREEN_H
 #define HM_CLI_SCREEN_H

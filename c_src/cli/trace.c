@@ -228,7 +228,11 @@ static int check(const struct settings *settings, struct trace_tool *trace) {
     char *rest;
     trace->number = strtoull(trace->target, &rest, 10);
     if (settings->trace_list || settings->trace_forget || *rest || !trace->number || trace->target[0] == '-')
-        return give_up(EXIT_USAGE, "%s takes no TARGET%s", settings->trace_list ? "--list" : settings->trace_forget ? "--forget" : settings->trace_stop ? "--stop" : "--playback",
+        return give_up(EXIT_USAGE, "%s takes no TARGET%s",
+                       settings->trace_list     ? "--list"
+                       : settings->trace_forget ? "--forget"
+                       : settings->trace_stop   ? "--stop"
+                                                : "--playback",
                        settings->trace_list || settings->trace_forget ? "" : " but the number of a trace, as --list shows it");
     return EXIT_FINE;
 }
@@ -272,7 +276,8 @@ const struct command command_trace = {
     .most = 2,
     .summary = "print what processes and functions of a node do",
     .about =
-        "Prints a line for each event, until there were --limit of them, --rate is passed, or Ctrl-C. The trace ends on NODE, too. NODE is a Hermod.\n\n"
+        "Prints a line for each event, until there were --limit of them, --rate is passed, or Ctrl-C. The trace ends on NODE, "
+        "too. NODE is a Hermod.\n\n"
         "TARGET is NAME or <0.ID.SERIAL>, a process: what it is asked, and with --return what it replies; NAME:TAG/ARITY, only tuples of so "
         "many elements that begin with this atom; MODULE:FUNCTION/ARITY or Module.function/arity, a function that others can call, _ for any; "
         "processes: their starts, ends, links and names; peer:NODE, control messages. Where NAME:TAG/ARITY is also a "

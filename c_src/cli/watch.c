@@ -427,7 +427,8 @@ const struct command command_watch = {
         "(registered, unregistered), a process joins or leaves a group of --scope (join, leave), and somebody comes or goes "
         "in user_list or a --phoenix-presence of NODE (presence_join, presence_leave). The first line tells "
         "how many there are; with --json it lists nodes and names.\n\n"
-        "Groups and presences of Phoenix are told by NODE as they change. Nodes, names and users are looked at every --interval; what comes and goes in between "
+        "Groups and presences of Phoenix are told by NODE as they change. Nodes, names and users are looked at every "
+        "--interval; what comes and goes in between "
         "is not seen. It ends with 3 when NODE is lost, after --count changes, or after --timeout milliseconds if that is given.",
     .examples = examples,
     .run = run,

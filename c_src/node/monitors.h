@@ -37,7 +37,8 @@ void monitors_on_down(struct hm_node *node, struct peer *peer, const hm_ref *ref
 /* A process that ends: its watchers are told, its own monitors given up. */
 void monitors_on_end(hm_process *process, hm_term reason);
 void monitors_on_peer_down(struct hm_node *node, struct peer *peer);
-void monitors_each(const hm_process *process, bool watching, void (*each)(void *arg, hm_pid pid, struct bytes name, const hm_node_name *on), void *arg);
+void monitors_each(const hm_process *process, bool watching,
+                   void (*each)(void *arg, hm_pid pid, struct bytes name, const hm_node_name *on), void *arg);
 
 /* When all processes have ended. */
 void monitors_free(struct hm_node *node);

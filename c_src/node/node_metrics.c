@@ -193,7 +193,8 @@ static const struct hm_metric LABELLED_METRICS[LABELLED] = {
     [LOST] = {"hermod_connections_lost_total", HM_COUNTER, "Connections that were up and ended", {"reason"}},
     [LOG_LINES] = {"hermod_log_lines_total", HM_COUNTER, "Lines of the log", {"level"}},
     [LIMIT] = {"hermod_limit", HM_GAUGE, "What the option of this name is set to", {"limit"}},
-    [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER, "Times that something was refused or dropped because of the option of this name", {"limit"}},
+    [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
+                    "Times that something was refused or dropped because of the option of this name", {"limit"}},
 };
 
 static void put(hm_metrics_out *out, const char *label, uint64_t value) {

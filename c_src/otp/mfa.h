@@ -67,8 +67,8 @@ void mfa_table_free(struct hm_node *node);
 /* ---- call ---- */
 
 /* Runs M:F(Arguments...) and writes one term into result (empty before): the value, what was thrown, the reason of exit/1, or {Reason,
- * Stack} of an error. erlang:apply/2,3 of functions of the table work; closures are otp_of(node)->evaluator's, undef without it. MFA_LATER when the function takes its time:
- * then->done (copied) gets the outcome. then may be NULL: such functions then fail with notsup. */
+ * Stack} of an error. erlang:apply/2,3 of functions of the table work; closures are otp_of(node)->evaluator's, undef without it. MFA_LATER
+ * when the function takes its time: then->done (copied) gets the outcome. then may be NULL: such functions then fail with notsup. */
 enum mfa_outcome mfa_apply(hm_process *self, hm_term module, hm_term function, hm_term arguments, hm_build *result,
                            const struct mfa_then *then);
 

@@ -56,7 +56,8 @@ static const struct hm_metric METRICS[OTP_METRICS] = {
     [TRACES] = {"hermod_traces", HM_GAUGE, "Traces that run", {0}},
     [TRACE_EVENTS] = {"hermod_trace_events_total", HM_COUNTER, "Events of traces", {0}},
     [LIMIT] = {"hermod_limit", HM_GAUGE, "What the option of this name is set to", {"limit"}},
-    [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER, "Times that something was refused or dropped because of the option of this name", {"limit"}},
+    [LIMIT_HITS] = {"hermod_limit_hits_total", HM_COUNTER,
+                    "Times that something was refused or dropped because of the option of this name", {"limit"}},
 };
 
 /* ---- the program ---- */

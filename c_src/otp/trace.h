@@ -25,7 +25,8 @@ struct trace_sink {
     void (*on_end)(struct trace_sink *sink, uint64_t trace, enum hm_trace_end why);
 };
 
-/* A sink hears what traces tell; it starts none. It must be removed before it goes; those that are left when the node is freed are forgotten. HM_ENOMEM. */
+/* A sink hears what traces tell; it starts none. It must be removed before it goes; those that are left when the node is freed are
+ * forgotten. HM_ENOMEM. */
 int trace_sink_add(struct hm_node *node, struct trace_sink *sink);
 void trace_sink_remove(struct trace_sink *sink);
 

@@ -1,6 +1,6 @@
 /*
- * What traces recorded: one list for the node, in the order in which it happened, so that it outlives the traces and their processes. When it is full, what
- * ended traces recorded is forgotten, the oldest first; what running ones did is not.
+ * What traces recorded: one list for the node, in the order in which it happened, so that it outlives the traces and their processes. When
+ * it is full, what ended traces recorded is forgotten, the oldest first; what running ones did is not.
  */
 #include <stdlib.h>
 

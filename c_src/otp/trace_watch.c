@@ -1,6 +1,6 @@
 /*
- * What happens, as events: the hooks of node/trace and those of otp. Each asks the traces of its kind, and copies for those that are meant. Large terms
- * are replaced by {'...', Bytes} here, so that neither the copy nor anything after it depends on what a peer sends.
+ * What happens, as events: the hooks of node/trace and those of otp. Each asks the traces of its kind, and copies for those that are meant.
+ * Large terms are replaced by {'...', Bytes} here, so that neither the copy nor anything after it depends on what a peer sends.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -58,8 +58,8 @@ void dispatch_free(struct dispatch *dispatch); /* NULL is allowed; monitors end 
 int dispatch_subscribe(struct dispatch *dispatch, hm_term topic, hm_pid pid, enum topic_form form, uint32_t options);
 int dispatch_unsubscribe(struct dispatch *dispatch, hm_term topic, hm_pid pid);
 
-/* Sends the message to the topic's subscribers and says to how many (once: the sum of their weights), slow ones included. publisher: HM_NO_PID when unknown;
- * exclude: it gets nothing of it whatever its options. */
+/* Sends the message to the topic's subscribers and says to how many (once: the sum of their weights), slow ones included. publisher:
+ * HM_NO_PID when unknown; exclude: it gets nothing of it whatever its options. */
 uint32_t dispatch_publish(struct dispatch *dispatch, hm_term topic, hm_term message, hm_pid publisher, bool exclude);
 
 /* The message as it is to everybody who hears of this topic, whatever their form; not counted as published. */

@@ -2,8 +2,8 @@
  * services/phoenix: a member of a Phoenix.PubSub, as its adapter Phoenix.PubSub.PG2 is one.
  *
  * For `{Phoenix.PubSub, name: MyApp.PubSub}` in the applications of the cluster, a process 'Elixir.MyApp.PubSub' here
- * takes subscriptions and broadcasts, and one worker for each group of the pool takes what other nodes broadcast. A pool is as large as the largest of
- * the cluster, so that nothing is missed, and broadcasts use as many groups as the smallest has.
+ * takes subscriptions and broadcasts, and one worker for each group of the pool takes what other nodes broadcast. A pool is as large as the
+ * largest of the cluster, so that nothing is missed, and broadcasts use as many groups as the smallest has.
  *
  * Follows lib/phoenix/pubsub/pg2.ex and pubsub.ex of phoenix_pubsub.
  */

@@ -1,9 +1,9 @@
 /*
  * `tracer`: tracing of this node, for other nodes. What it is asked is in tracer_request.h; docs/tracing.md is for those who ask.
  *
- * A session is a trace (<hermod/trace.h>) and who hears of it: a handler, which gets dbg's messages and at the end {trace_end, Id, Reason, Events}; or,
- * without one, the log of this node and the logger of the node that asked, in words. It ends with the process that asked and with the handler: both
- * are monitored, so it ends with their nodes, too.
+ * A session is a trace (<hermod/trace.h>) and who hears of it: a handler, which gets dbg's messages and at the end {trace_end, Id, Reason,
+ * Events}; or, without one, the log of this node and the logger of the node that asked, in words. It ends with the process that asked and
+ * with the handler: both are monitored, so it ends with their nodes, too.
  *
  * Tracing shows what others send. A node may ask for it if it may call functions of a module `tracer` (--allow-rpc, --deny-rpc).
  */

@@ -837,8 +837,9 @@ static void put_state(hm_process *self, hm_build *build) {
     topics_size(dispatch_topics(server->dispatch), &watched);
     for (uint32_t i = 0; i < server->tracker->shards; i++)
         presences += tracker_state_count(tracker_shard_state(server->shards[i].shard));
-    hm_put_format(build, "#{shards => ~u, presences => ~u, tracked => ~u, watchers => ~u, malformed => ~u, left_out => ~u}", (uint64_t)server->tracker->shards,
-                  presences, (uint64_t)HASH_COUNT(server->tracked), (uint64_t)watched.subscribers, server->malformed, server->left_out);
+    hm_put_format(build, "#{shards => ~u, presences => ~u, tracked => ~u, watchers => ~u, malformed => ~u, left_out => ~u}",
+                  (uint64_t)server->tracker->shards, presences, (uint64_t)HASH_COUNT(server->tracked),
+                  (uint64_t)watched.subscribers, server->malformed, server->left_out);
 }
 
 static const struct hm_server_class tracker_class = {

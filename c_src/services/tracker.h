@@ -1,9 +1,9 @@
 /*
  * services/tracker: a replica of a Phoenix.Tracker, as the Phoenix.Presence of an application is one.
  *
- * A process with the tracker's name, 'Elixir.MyAppWeb.Presence', holds all its shards; it hears the other nodes through the Phoenix.PubSub that the application
- * uses (phoenix.h) and speaks to their workers directly. Processes of any node are tracked with calls to it, and are watched: one that
- * ends has left.
+ * A process with the tracker's name, 'Elixir.MyAppWeb.Presence', holds all its shards; it hears the other nodes through the Phoenix.PubSub
+ * that the application uses (phoenix.h) and speaks to their workers directly. Processes of any node are tracked with calls to it, and are
+ * watched: one that ends has left.
  *
  * Follows lib/phoenix/tracker.ex and tracker/shard.ex of phoenix_pubsub, and lib/phoenix/presence.ex of phoenix.
  */

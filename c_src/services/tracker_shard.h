@@ -1,12 +1,12 @@
 /*
  * services/tracker_shard: one shard of a Phoenix.Tracker: when it speaks, to whom, and what it does with what it hears.
  *
- * Owns a tracker_state. On every tick it broadcasts its delta (or, after some silence, that it is there), asks those whose clocks are ahead of its own for what
- * it lacks, and counts those as down that were silent for too long. Sends through the events; the time is an argument, so that a test moves it.
- * No process, no sockets: services/tracker.c is both. One thread.
+ * Owns a tracker_state. On every tick it broadcasts its delta (or, after some silence, that it is there), asks those whose clocks are ahead
+ * of its own for what it lacks, and counts those as down that were silent for too long. Sends through the events; the time is an argument,
+ * so that a test moves it. No process, no sockets: services/tracker.c is both. One thread.
  *
- * Follows lib/phoenix/tracker/shard.ex, replica.ex and clock.ex of phoenix_pubsub. A request is answered with all that the other may lack, never with one of the stored
- * deltas: that is the original's economy with long histories and not part of the protocol.
+ * Follows lib/phoenix/tracker/shard.ex, replica.ex and clock.ex of phoenix_pubsub. A request is answered with all that the other may lack,
+ * never with one of the stored deltas: that is the original's economy with long histories and not part of the protocol.
  */
 #ifndef HM_SERVICES_TRACKER_SHARD_H
 #define HM_SERVICES_TRACKER_SHARD_H
@@ -41,7 +41,8 @@ struct tracker_shard *tracker_shard_new(const struct tracker_ref *own, const str
 void tracker_shard_free(struct tracker_shard *shard); /* NULL is allowed */
 
 void tracker_shard_tick(struct tracker_shard *shard, int64_t now_ms);
-/* A message of another node. HM_EBADTERM: it is none that a shard sends. HM_ELIMIT: from one replica too many. HM_ENOMEM: it will be asked for again. */
+/* A message of another node. HM_EBADTERM: it is none that a shard sends. HM_ELIMIT: from one replica too many. HM_ENOMEM: it will be asked
+ * for again. */
 int tracker_shard_hear(struct tracker_shard *shard, hm_term message, int64_t now_ms);
 /* Says goodbye: the others forget this replica at once. */
 void tracker_shard_goodbye(struct tracker_shard *shard);

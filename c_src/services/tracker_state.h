@@ -1,16 +1,16 @@
 /*
  * services/tracker_state: who is present, as one replica of a Phoenix.Tracker knows it.
  *
- * Every change on a replica has a tag, {replica, clock}; a presence lives under the tag of the change that made it. A replica knows, of each other one, all
- * changes up to a clock (the context) and some beyond it (the cloud). What is known and not there has been removed: so a delta, or another's whole
- * knowledge, can be merged in any order and any number of times, and all replicas come to the same (an add-wins set without tombstones). The cloud of a
- * delta lists the tags that were made and those that were removed.
+ * Every change on a replica has a tag, {replica, clock}; a presence lives under the tag of the change that made it. A replica knows, of
+ * each other one, all changes up to a clock (the context) and some beyond it (the cloud). What is known and not there has been removed: so
+ * a delta, or another's whole knowledge, can be merged in any order and any number of times, and all replicas come to the same (an add-wins
+ * set without tombstones). The cloud of a delta lists the tags that were made and those that were removed.
  *
  * Owns replicas, presences and the delta of the own one since it was last taken. Does not send, has no clock of time, monitors nobody. Knows pids
  * as terms. News go through on_diff, at the end of each function that changes something. One thread.
  *
- * Follows lib/phoenix/tracker/state.ex of phoenix_pubsub, with two differences that peers do not see: a removed tag stays in the cloud until the context
- * has passed it, and what a replica that is down gains is told when it comes back.
+ * Follows lib/phoenix/tracker/state.ex of phoenix_pubsub, with two differences that peers do not see: a removed tag stays in the cloud
+ * until the context has passed it, and what a replica that is down gains is told when it comes back.
  */
 #ifndef HM_SERVICES_TRACKER_STATE_H
 #define HM_SERVICES_TRACKER_STATE_H

@@ -6,8 +6,9 @@
  *     {pub, transfer_ack, Request, Ref, Delta | {State, Values}}
  *     {pub, graceful_permdown, Ref}
  *
- * A Ref is {Node, Vsn}, a Context #{Ref => Clock}, a tag {Ref, Clock}; Delta and State are %Phoenix.Tracker.State{}. Reading checks a message whole: when it is
- * taken, everything that the iterators give is of the right shape. No sockets, no state. Follows lib/phoenix/tracker/shard.ex and state.ex of phoenix_pubsub.
+ * A Ref is {Node, Vsn}, a Context #{Ref => Clock}, a tag {Ref, Clock}; Delta and State are %Phoenix.Tracker.State{}. Reading checks a
+ * message whole: when it is taken, everything that the iterators give is of the right shape. No sockets, no state. Follows
+ * lib/phoenix/tracker/shard.ex and state.ex of phoenix_pubsub.
  */
 #ifndef HM_SERVICES_TRACKER_WIRE_H
 #define HM_SERVICES_TRACKER_WIRE_H

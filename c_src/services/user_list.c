@@ -12,7 +12,8 @@
  * The own users come first, the newest before the others, then those of the other nodes in the order of their names.
  *
  * Beyond the article:
- *   - A node whose list has the name user_list_delta, too, is only told what changes, and tells only that (user_wire.h, user_replica.h). Whether it has is asked
+ *   - A node whose list has the name user_list_delta, too, is only told what changes, and tells only that (user_wire.h, user_replica.h).
+ *   Whether it has is asked
  *     when it connects, before anything is sent to it.
  *   - Users of a node that goes down disappear at once in both forms, and so do those of a user_list that ends. Only nodes that
  *     are connected are listened to: nobody would tell when the others go down.

@@ -100,8 +100,9 @@ HM_API int hm_node_new(struct event_base *base, const struct hm_options *options
  * text says why; the node may be freed, from the loop or from this callback's caller but not inside it. */
 typedef void hm_node_ready(void *arg, int error, const char *text);
 
-/* Listens and registers; ready (may be NULL) is called once, later, from the loop. Processes may be started before or after. HM_ETAKEN, HM_ESYSTEM (the
- * address or port cannot be listened on), HM_ENOMEM, HM_ESTATE (it was started already, or stopped): ready is not called then. */
+/* Listens and registers; ready (may be NULL) is called once, later, from the loop. Processes may be started before or after. HM_ETAKEN,
+ * HM_ESYSTEM (the address or port cannot be listened on), HM_ENOMEM, HM_ESTATE (it was started already, or stopped): ready is not called
+ * then. */
 HM_API int hm_node_start(hm_node *node, hm_node_ready *ready, void *arg);
 
 /* Ends in order: every process gets the exit reason shutdown and runs its terminate, what they sent is written as far

@@ -22,8 +22,8 @@ HM_API void hm_node_log(hm_node *node, enum hm_log_level level, const char *id, 
     __attribute__((format(printf, 4, 5)));
 
 /*
- * The most talkative level wanted of a module, whatever the others have; module NULL: of all that have none of their own (first hm_options.log_level).
- * HM_ENAME (a module is a word of a-z, 0-9 and _, of at most 23 characters), HM_ELIMIT (128 modules).
+ * The most talkative level wanted of a module, whatever the others have; module NULL: of all that have none of their own (first
+ * hm_options.log_level). HM_ENAME (a module is a word of a-z, 0-9 and _, of at most 23 characters), HM_ELIMIT (128 modules).
  */
 HM_API int hm_log_set_level(hm_node *node, const char *module, enum hm_log_level level);
 /* Takes it back: the module has no level of its own any more; module NULL: the level of hm_options.log_level. Other modules: nothing happens. */

@@ -5,13 +5,13 @@
  *     hm_presence_track(self, "Elixir.MyAppWeb.Presence", hm_self(self), topic, key, meta, on_tracked, NULL);
  *
  * What is tracked is seen by Phoenix.Presence.list on every node of the application a moment later, until it is untracked or the process ends. Topics
- * are binaries, keys any term (Phoenix.Presence wants text), metas maps; phx_ref is put into a meta. When the tracker's process ends and is started again,
- * nothing is tracked any more: who tracks monitors its name (hm_monitor).
+ * are binaries, keys any term (Phoenix.Presence wants text), metas maps; phx_ref is put into a meta. When the tracker's process ends and is
+ * started again, nothing is tracked any more: who tracks monitors its name (hm_monitor).
  *
- * Each function asks the process of that name on this node and gives done its answer, as hm_call does; requests of one process are served in their order.
- * An answer {error, Reason} is one of those in docs/presence.md. done may be NULL where the answer does not matter: a refusal is then logged. The terms
- * are borrowed until the function returns. HM_ENOPROC (no such tracker on this node; done is not called), HM_ENOMEM. Node thread only.
- * Follows lib/phoenix/tracker.ex of phoenix_pubsub.
+ * Each function asks the process of that name on this node and gives done its answer, as hm_call does; requests of one process are served
+ * in their order. An answer {error, Reason} is one of those in docs/presence.md. done may be NULL where the answer does not matter: a
+ * refusal is then logged. The terms are borrowed until the function returns. HM_ENOPROC (no such tracker on this node; done is not called),
+ * HM_ENOMEM. Node thread only. Follows lib/phoenix/tracker.ex of phoenix_pubsub.
  */
 #ifndef HERMOD_PRESENCE_H
 #define HERMOD_PRESENCE_H

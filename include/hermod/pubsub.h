@@ -7,8 +7,8 @@
  *     hm_pubsub_subscribe(self, &news);
  *     hm_pubsub_publish(self, hm_build_term(topic), message);
  *
- * What a topic and a pattern are, in which order messages arrive and what several nodes are to each other is in docs/pubsub.md; processes of other nodes
- * subscribe and publish with calls to the registered name pubsub. The service belongs to the daemon: a program with a node
+ * What a topic and a pattern are, in which order messages arrive and what several nodes are to each other is in docs/pubsub.md; processes
+ * of other nodes subscribe and publish with calls to the registered name pubsub. The service belongs to the daemon: a program with a node
  * of its own has none, and these functions give HM_ENOPROC there.
  *
  * Node thread only. A message is held once for all subscribers of the node and handed to one after the other.

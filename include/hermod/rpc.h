@@ -53,8 +53,8 @@ struct hm_rpc_result {
 typedef enum hm_verdict hm_rpc_done(hm_process *self, void *arg, const struct hm_rpc_result *result);
 
 /* erpc:call/5. A peer without the distribution flag SPAWN is asked through its rex, as rpc did before OTP 23; there a throw is a value.
- * HM_EINVAL (arguments are no list, or too many; a name that is no atom), HM_ENOMEM, HM_ELIMIT (too much waits for a connection that is being made, or
- * max_processes on this node), HM_ENOCONNECTION (this node stops): done is not called then. */
+ * HM_EINVAL (arguments are no list, or too many; a name that is no atom), HM_ENOMEM, HM_ELIMIT (too much waits for a connection that is
+ * being made, or max_processes on this node), HM_ENOCONNECTION (this node stops): done is not called then. */
 HM_API int hm_rpc_call(hm_process *self, const struct hm_rpc *call, hm_rpc_done *done, void *arg);
 /* erpc:cast/4: nobody hears of the outcome. timeout_ms is not used. */
 HM_API int hm_rpc_cast(hm_process *self, const struct hm_rpc *call);

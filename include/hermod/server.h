@@ -67,8 +67,8 @@ struct hm_start {
     bool restart;
 };
 
-/* Starts a server: registers the name, then calls init (on this stack). Borrows the class for ever, keeps a copy of the name; start and pid may be NULL.
- * HM_ETAKEN, HM_ENAME, HM_ELIMIT (max_processes), HM_ENOMEM, or what init gave. */
+/* Starts a server: registers the name, then calls init (on this stack). Borrows the class for ever, keeps a copy of the name; start and pid
+ * may be NULL. HM_ETAKEN, HM_ENAME, HM_ELIMIT (max_processes), HM_ENOMEM, or what init gave. */
 HM_API int hm_server_start(hm_node *node, const struct hm_server_class *server_class, const struct hm_start *start,
                            void *argument, hm_pid *pid);
 
@@ -179,7 +179,8 @@ HM_API int hm_unlink(hm_process *self, hm_pid pid);
  * as of hm_send. */
 HM_API int hm_monitor(hm_process *self, hm_address address, hm_ref *ref);
 HM_API void hm_demonitor(hm_process *self, const hm_ref *ref); /* no 'DOWN' of it comes after this */
-/* exit/2: kill cannot be trapped. Borrows the reason. Nobody has the pid: nothing happens. HM_EINVAL (no pid, a reason of size 0), HM_ENOMEM, HM_ELIMIT. */
+/* exit/2: kill cannot be trapped. Borrows the reason. Nobody has the pid: nothing happens. HM_EINVAL (no pid, a reason of size 0),
+ * HM_ENOMEM, HM_ELIMIT. */
 HM_API int hm_exit(hm_process *self, hm_pid pid, hm_term reason);
 /* An alias of this process: who has it can send until hm_unalias. HM_ENOMEM. */
 HM_API int hm_alias(hm_process *self, hm_ref *alias);
@@ -192,16 +193,16 @@ HM_API int hm_monitor_nodes(hm_process *self, bool on, bool all);
 HM_API hm_pid hm_whereis(const hm_node *node, const char *name);
 /* Whether a process of this node has this pid; false for pids of other nodes. */
 HM_API bool hm_is_alive(const hm_node *node, hm_pid pid);
-/* Calls registered in this process when a process of the node has that name: at once if there is one, and whenever one is given it, so also when a server was
- * started again. An error of it is this function's at once, and nothing is followed then; later it is called again after 100 ms as long as the name is
- * there. Until the process ends; once for each hm_follow. Keeps a copy of the name. HM_ENOMEM. */
+/* Calls registered in this process when a process of the node has that name: at once if there is one, and whenever one is given it, so also
+ * when a server was started again. An error of it is this function's at once, and nothing is followed then; later it is called again after
+ * 100 ms as long as the name is there. Until the process ends; once for each hm_follow. Keeps a copy of the name. HM_ENOMEM. */
 typedef int hm_registered(hm_process *self, void *arg, hm_pid pid);
 HM_API int hm_follow(hm_process *self, const char *name, hm_registered *registered, void *arg);
 
 /* ---- time -------------------------------------------------------------------------------------------------- */
 
-/* Sends the message to this process after ms (0 or less: as soon as it can), to its info. Copies the message. *timer (may be NULL) identifies it until
- * then. It goes with the process. HM_EINVAL (a message of size 0), HM_ENOMEM. */
+/* Sends the message to this process after ms (0 or less: as soon as it can), to its info. Copies the message. *timer (may be NULL)
+ * identifies it until then. It goes with the process. HM_EINVAL (a message of size 0), HM_ENOMEM. */
 HM_API int hm_send_after(hm_process *self, int64_t ms, hm_term message, uint64_t *timer);
 /* false: it has fired, or never was. A message that is in the mailbox already stays there. */
 HM_API bool hm_cancel_timer(hm_process *self, uint64_t timer);

@@ -123,8 +123,8 @@ struct hm_trace_info {
 /* Calls each for every trace that runs; it must not start or stop one. */
 HM_API void hm_trace_each(hm_node *node, void (*each)(void *arg, const struct hm_trace_info *info), void *arg);
 
-/* Writes a list: what was recorded, the oldest first, of one trace, or of all (id 0). As hm_trace_put_map writes them, or with `messages` as hm_trace_put
- * with timestamps. HM_ENOMEM. */
+/* Writes a list: what was recorded, the oldest first, of one trace, or of all (id 0). As hm_trace_put_map writes them, or with `messages`
+ * as hm_trace_put with timestamps. HM_ENOMEM. */
 HM_API int hm_trace_playback(hm_node *node, uint64_t id, bool messages, hm_build *build);
 /* Forgets what was recorded. */
 HM_API void hm_trace_forget(hm_node *node);

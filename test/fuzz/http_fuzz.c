@@ -17,7 +17,8 @@ static const char TOKEN[] = "0123456789abcdef";
 
 static void judge(unsigned flags, const char *lines[3]) {
     struct http_request request = {
-        .readable = flags & READABLE, .old = flags & OLD, .target = lines[0], .host = lines[1], .authorization = lines[2], .header_bytes = flags << 6};
+        .readable = flags & READABLE, .old = flags & OLD, .target = lines[0], .host = lines[1], .authorization = lines[2],
+        .header_bytes = flags << 6};
     struct http_rules rules = {.token = flags & GUARDED ? TOKEN : NULL, .loopback = flags & LOOPBACK};
     struct http_verdict verdict = http_judge(&request, &rules);
     assert(*http_reason(verdict.status) && (verdict.status == 200 || *verdict.text));

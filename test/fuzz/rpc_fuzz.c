@@ -1,6 +1,7 @@
 /* layer: otp
- * What a peer asks of rex, of a task supervisor and its tasks, and with a spawn request: each term of the input is {rex, M}, {tasks, M}, {task, M} (to
- * what was started last) or {spawn, {M, F, Arity}, Options, Arguments}. Whatever came, the node goes on answering, and ends whole. */
+ * What a peer asks of rex, of a task supervisor and its tasks, and with a spawn request: each term of the input is {rex, M}, {tasks, M},
+ * {task, M} (to what was started last) or {spawn, {M, F, Arity}, Options, Arguments}. Whatever came, the node goes on answering, and ends
+ * whole. */
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* layer: services
- * What `tracer' is asked, and events of other nodes: a request is refused or starts a trace that shows in the list and can be stopped; an event that can be
- * read is written as the same one, and printed. */
+ * What `tracer' is asked, and events of other nodes: a request is refused or starts a trace that shows in the list and can be stopped; an
+ * event that can be read is written as the same one, and printed. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* layer: services
- * What another replica of a tracker says, several messages in a row: each is refused whole or merged; whatever came, what the diffs said is what is there,
- * and what we say next is a message, too. */
+ * What another replica of a tracker says, several messages in a row: each is refused whole or merged; whatever came, what the diffs said is
+ * what is there, and what we say next is a message, too. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

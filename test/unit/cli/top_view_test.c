@@ -21,10 +21,12 @@ static struct process_numbers named_before[] = {{.name = TEXT("chat"), .messages
 static struct process_numbers named_now[] = {{.name = TEXT("idle"), .messages = 5, .mailbox = 7},
                                              {.name = TEXT("chat"), .messages = 200, .calls = 60, .seconds = 1.1}};
 
-static struct numbers before = {.at_us = 1000000, .is_hermod = true, .version = "0.1.0", .uptime = 100, .cpu = 1, .peers = peers_before, .peer_count = 1,
+static struct numbers before = {.at_us = 1000000, .is_hermod = true, .version = "0.1.0", .uptime = 100, .cpu = 1,
+                                .peers = peers_before, .peer_count = 1,
                                 .named = named_before, .named_count = 2, .in_bytes = 1000, .work = 105};
-static struct numbers now = {.at_us = 2000000, .is_hermod = true, .version = "0.1.0", .uptime = 101, .cpu = 1.25, .resident = 4 << 20, .processes = 14,
-                             .run_queue = 1, .peers = peers_now, .peer_count = 2, .named = named_now, .named_count = 2, .in_bytes = 3560, .work = 205};
+static struct numbers now = {.at_us = 2000000, .is_hermod = true, .version = "0.1.0", .uptime = 101, .cpu = 1.25,
+                             .resident = 4 << 20, .processes = 14, .run_queue = 1, .peers = peers_now, .peer_count = 2,
+                             .named = named_now, .named_count = 2, .in_bytes = 3560, .work = 205};
 
 static char *view_text(const struct top_view *view) {
     char *text = NULL;

@@ -201,7 +201,8 @@ static void the_page_runs_what_it_has_and_nothing_else(void **state) {
     assert_null(strstr(page.policy, "unsafe"));
     assert_null(strstr(page.policy, "http"));
     /* Nothing in it that would need markup made of text, or another host. */
-    static const char *const NEVER[] = {"innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", " style=", "onclick", "<script ", "src="};
+    static const char *const NEVER[] = {"innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", " style=",
+                                        "onclick", "<script ", "src="};
     struct bytes text = http_page_bytes();
     for (size_t i = 0; i < sizeof NEVER / sizeof *NEVER; i++)
         if (memmem(text.at, text.size, NEVER[i], strlen(NEVER[i])))

@@ -96,7 +96,8 @@ static struct seen *export(struct fixture *fixture) {
         {"m", "add", 2, add, seen, false},     {"m", "slow_add", 2, add, seen, true}, {"m", "raise", 2, raise, seen, false},
         {"m", "slow_raise", 2, raise, seen, true}, {"m", "silent", 0, silent, seen, false}, {"m", "slow_silent", 0, silent, seen, true},
         {"m", "broken", 0, broken, seen, false}, {"m", "slow_broken", 0, broken, seen, true}, {"m", "liar", 0, liar, seen, false},
-        {"m", "slow_later", 0, later, seen, true}, {"m", "later", 0, later, seen, false}, {"m", "patient", 0, patient, seen, false}, {"m", "hasty", 0, hasty, seen, false},
+        {"m", "slow_later", 0, later, seen, true}, {"m", "later", 0, later, seen, false},
+        {"m", "patient", 0, patient, seen, false}, {"m", "hasty", 0, hasty, seen, false},
     };
     assert_int_equal(hm_export(fixture->node, functions, sizeof functions / sizeof *functions), HM_OK);
     return seen;

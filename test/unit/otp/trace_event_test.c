@@ -151,14 +151,17 @@ static void words_are_short_and_safe(void **state) {
 }
 
 static void maps_for_elixir(void **state) {
-    static const char time[] = "#{'__struct__' => 'Elixir.DateTime', calendar => 'Elixir.Calendar.ISO', year => 2021, month => 2, day => 5, hour => 19, "
-                               "minute => 47, second => 35, microsecond => {7, 6}, time_zone => <<\"Etc/UTC\">>, zone_abbr => <<\"UTC\">>, utc_offset => 0, "
+    static const char time[] = "#{'__struct__' => 'Elixir.DateTime', calendar => 'Elixir.Calendar.ISO', year => 2021, "
+                               "month => 2, day => 5, hour => 19, "
+                               "minute => 47, second => 35, microsecond => {7, 6}, time_zone => <<\"Etc/UTC\">>, "
+                               "zone_abbr => <<\"UTC\">>, utc_offset => 0, "
                                "std_offset => 0}";
     char expected[1000];
     (void)state;
     snprintf(expected, sizeof expected, "#{args => [1], arity => 1, datetime => %s, function => f, module => m, type => call}", time);
     expect_map("{trace_ts, p, call, {m, f, [1]}, {1612, 554455, 7}}", expected);
-    expect_map("{trace, p, return_from, {m, f, 1}, v}", "#{return_value => v, arity => 1, datetime => nil, function => f, module => m, type => return}");
+    expect_map("{trace, p, return_from, {m, f, 1}, v}", "#{return_value => v, arity => 1, datetime => nil, function => f, "
+                                                        "module => m, type => return}");
     expect_map("{trace, p, exception_from, {m, f, 1}, {error, v}}",
                "#{class => error, reason => v, arity => 1, datetime => nil, function => f, module => m, type => exception}");
     expect_map("{trace, p, send, a, b}", "#{args => [a, b], datetime => nil, pid => p, type => send}");
@@ -169,7 +172,8 @@ static void maps_for_elixir(void **state) {
 static void json(void **state) {
     (void)state;
     expect_words("{trace_ts, p, call, {m, f, [<<\"a\">>, {b}]}, {1612, 554455, 7}}", HM_SYNTAX_JSON,
-                 "{\"type\":\"call\",\"args\":[\"a\",[\"b\"]],\"module\":\"m\",\"function\":\"f\",\"arity\":2,\"datetime\":\"2021-02-05T19:47:35.000007Z\"}");
+                 "{\"type\":\"call\",\"args\":[\"a\",[\"b\"]],\"module\":\"m\",\"function\":\"f\",\"arity\":2,"
+                 "\"datetime\":\"2021-02-05T19:47:35.000007Z\"}");
     expect_words("{trace, p, exit, r}", HM_SYNTAX_JSON, "{\"datetime\":null,\"pid\":\"p\",\"type\":\"exit\",\"args\":[\"r\"]}");
 }
 

@@ -52,7 +52,8 @@ static void use_trace(struct fixture *fixture, hm_process *probe, const char *ta
     events = ends = 0;
     if (build)
         hm_put_text(build, target);
-    struct hm_trace trace = {.target = build && hm_build_error(build) == HM_OK ? hm_build_term(build) : ATOM_TERM("echo"), .limit = 50, .returns = true,
+    struct hm_trace trace = {.target = build && hm_build_error(build) == HM_OK ? hm_build_term(build) : ATOM_TERM("echo"),
+                             .limit = 50, .returns = true,
                              .record = true, .local = true, .messages = messages, .event = on_event, .ended = on_end};
     int error = hm_trace_start(probe, &trace, &id, NULL, 0);
     if (error)

@@ -48,7 +48,8 @@ static void groups_have_numbers(void **state) {
     assert_int_equal(phoenix_parse("A", &phoenix, why, sizeof why), 0);
     for (unsigned i = 0; i < PHOENIX_POOL_MAX; i++)
         assert_int_equal(phoenix_group_index(&phoenix, phoenix.pool[i].group, strlen(phoenix.pool[i].group)), (int)i);
-    const char *others[] = {"Elixir.A", "Elixir.A.Adapter_", "Elixir.A.Adapter_0", "Elixir.A.Adapter_1", "Elixir.A.Adapter_02", "Elixir.A.Adapter_129",
+    const char *others[] = {"Elixir.A", "Elixir.A.Adapter_", "Elixir.A.Adapter_0", "Elixir.A.Adapter_1", "Elixir.A.Adapter_02",
+                            "Elixir.A.Adapter_129",
                             "Elixir.A.Adapter_9999", "Elixir.A.Adapter2", "Elixir.A.Adapter_2x", "Elixir.B.Adapter", ""};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_int_equal(phoenix_group_index(&phoenix, others[i], strlen(others[i])), -1);

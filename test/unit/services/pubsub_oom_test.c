@@ -1,7 +1,7 @@
 /*
- * Every allocation fails once while three nodes in one program publish and subscribe: through the service, a bus and a Phoenix.PubSub, in C and as plain
- * processes. What is lost then is lost; but afterwards the nodes know of each other's subscribers again, each message comes once, and
- * nothing leaks (make asan).
+ * Every allocation fails once while three nodes in one program publish and subscribe: through the service, a bus and a Phoenix.PubSub, in C
+ * and as plain processes. What is lost then is lost; but afterwards the nodes know of each other's subscribers again, each message comes
+ * once, and nothing leaks (make asan).
  *
  *     hub     listens; pubsub, a bus, a Phoenix.PubSub
  *     leaf    the same

@@ -53,7 +53,8 @@ static void a_limit_is_enough(void **state) {
 static void options_are_a_list_or_a_map(void **state) {
     static const char *const FORMS[] = {
         "{trace, chat, 7, [{rate, 9}, return, {record, true}, {messages, true}, {scope, local}, timestamp, {output, log}, {handler, {a, b}}]}",
-        "{trace, chat, [{limit, 7}, {rate, 9}, {return, true}, record, messages, {scope, local}, {timestamp, true}, {output, log}, {handler, {a, b}}]}",
+        "{trace, chat, [{limit, 7}, {rate, 9}, {return, true}, record, messages, {scope, local}, {timestamp, true}, "
+        "{output, log}, {handler, {a, b}}]}",
         "{trace, chat, #{limit => 7, rate => 9, return => true, record => true, messages => true, scope => local, timestamp => true, "
         "output => log, handler => {a, b}}}",
     };

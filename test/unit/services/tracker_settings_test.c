@@ -39,8 +39,10 @@ static void others_are_refused(void **state) {
     (void)state;
     char longest[300] = "";
     memset(longest, 'A', sizeof longest - 1);
-    const char *cases[] = {"", ",shards=1", "A,", "A,shards", "A,shards=", "A,shards=0", "A,shards=129", "A,shards=4x", "A,shards=-1", "A,pubsub=", "A,b=c",
-                           "A,broadcast_period=1500,down_period=2999", "A,down_period=16500", "A,permdown_period=30000", "A,down_period=99999999999999999999",
+    const char *cases[] = {"", ",shards=1", "A,", "A,shards", "A,shards=", "A,shards=0", "A,shards=129", "A,shards=4x",
+                           "A,shards=-1", "A,pubsub=", "A,b=c",
+                           "A,broadcast_period=1500,down_period=2999", "A,down_period=16500", "A,permdown_period=30000",
+                           "A,down_period=99999999999999999999",
                            "A,clock_sample_periods=0", longest};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         *why = '\0';
