@@ -3,10 +3,7 @@
 
 #include "etf/tags.h"
 
-enum {
-    HOT_PAYLOAD_MAX = 16 * 1024, /* above it a shared payload is referenced, not copied */
-    SCRATCH_KEPT = 4096,
-};
+enum { SCRATCH_KEPT = 4096 };
 
 static bool same_pid(hm_pid a, hm_pid b) {
     return a.id == b.id && a.serial == b.serial && a.node == b.node && a.creation == b.creation;
@@ -46,19 +43,23 @@ static size_t put_control(struct channel *channel, const struct control *control
     return control_hot_encode(control, channel->flags, out);
 }
 
-static int put_hot(struct channel *channel, const struct control *control, size_t most, hm_term payload) {
-    bool header = channel->header_mode;
+static int put_hot(struct channel *channel, const struct control *control, size_t most, hm_term payload, struct block *shared) {
+    bool header = channel->header_mode, refer = output_refers(shared, payload.size);
     size_t head = header ? FRAME_WHOLE_HEAD : FRAME_PASS_HEAD;
-    uint8_t *at = output_reserve(&channel->output, head + most + 1 + payload.size);
+    uint8_t *at = output_reserve(&channel->output, head + most + 1 + (refer ? OUTPUT_REFERENCE : payload.size));
     if (!at)
         return HM_ENOMEM;
     size_t size = head + put_control(channel, control, most, at + head);
     if (!header)
         at[size++] = ETF_VERSION;
-    memcpy(at + size, payload.bytes, payload.size);
-    size += payload.size;
-    frame_whole_head(at, header, size - head);
+    frame_whole_head(at, header, size - head + payload.size);
+    if (!refer) {
+        memcpy(at + size, payload.bytes, payload.size);
+        size += payload.size;
+    }
     output_commit(&channel->output, size);
+    if (refer)
+        output_refer(&channel->output, shared, bytes_of(payload.bytes, payload.size));
     return HM_OK;
 }
 
@@ -85,9 +86,9 @@ int channel_send(struct channel *channel, const struct control *control, hm_term
                  struct block *shared) {
     if (channel->state != CHANNEL_UP)
         return HM_ENOCONNECTION;
-    bool small = payload.size > 0 && payload.size < HOT_PAYLOAD_MAX;
+    bool small = payload.size > 0 && payload.size <= FRAME_PIECE; /* and never fragmented */
     size_t hot = small && !output_has_bulk(&channel->output) ? control_hot_size(control) : 0;
-    int error = hot ? put_hot(channel, control, hot, payload) : put_cold(channel, control, payload, shared);
+    int error = hot ? put_hot(channel, control, hot, payload, shared) : put_cold(channel, control, payload, shared);
     if (error)
         return error;
     channel->stats.frames_out++;

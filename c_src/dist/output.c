@@ -1,6 +1,7 @@
 #include "dist/output.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 #include "dist/frame.h"
@@ -10,18 +11,25 @@ enum {
     CHUNK_FIRST = 4 * 1024 - 64,  /* most turns write a few hundred bytes */
     CHUNK_USUAL = 64 * 1024 - 64,
     WIRE_LOW = 256 * 1024,        /* below this the bulk lane is asked for more */
-    REFERENCE_MIN = 16 * 1024,    /* copying less costs less than an entry of its own in writev */
-    PARTS_MAX = 64,
+    PARTS_MAX = 256,              /* of one system call, */
+    BYTES_MAX = 4 * 1024 * 1024,  /* and about so much: the budget is looked at in between */
 };
 
-/* Bytes of its own (block NULL, they follow the struct), or a range of a shared block. */
+/* Bytes of a shared block that are written behind those of the chunk's own that end at `behind'. It lies among them, and they go on behind it. */
+struct reference {
+    struct reference *next;
+    struct block *block;
+    struct bytes part; /* what is not written yet */
+    uint8_t *behind;
+};
+
+_Static_assert(sizeof(struct reference) + alignof(struct reference) <= OUTPUT_REFERENCE, "what a reference takes");
+
 struct chunk {
     TAILQ_ENTRY(chunk) link;
-    const uint8_t *at; /* what is not written yet begins here */
-    size_t size;
-    size_t room; /* how many more bytes of its own fit behind those */
+    uint8_t *at, *end; /* its own bytes that are not written yet, and what lies among them */
     size_t capacity;
-    struct block *block;
+    struct reference *first, *last;
     uint8_t own[];
 };
 
@@ -52,10 +60,17 @@ void output_init(struct output *output, size_t spare) {
 
 /* ---- the wire lane ---- */
 
+static void drop_reference(struct chunk *chunk) {
+    struct reference *reference = chunk->first;
+    chunk->at = (uint8_t *)(reference + 1);
+    chunk->first = reference->next;
+    block_release(reference->block);
+}
+
 static void free_chunk(struct output *output, struct chunk *chunk) {
-    if (chunk->block) {
-        block_release(chunk->block);
-    } else if (chunk->capacity == CHUNK_USUAL && output->spare_count < output->spare_max) {
+    while (chunk->first)
+        drop_reference(chunk);
+    if (chunk->capacity == CHUNK_USUAL && output->spare_count < output->spare_max) {
         TAILQ_INSERT_HEAD(&output->spare, chunk, link);
         output->spare_count++;
         return;
@@ -77,43 +92,40 @@ static struct chunk *new_chunk(struct output *output, size_t size) {
             return NULL;
         chunk->capacity = capacity;
     }
-    chunk->block = NULL;
-    chunk->at = chunk->own;
-    chunk->size = 0;
-    chunk->room = chunk->capacity;
+    chunk->at = chunk->end = chunk->own;
+    chunk->first = chunk->last = NULL;
     return chunk;
 }
 
 uint8_t *output_reserve(struct output *output, size_t size) {
     struct chunk *last = TAILQ_LAST(&output->wire, chunk_queue);
-    if (!last || last->room < size) {
+    if (!last || (size_t)(last->own + last->capacity - last->end) < size) {
         last = new_chunk(output, size);
         if (!last)
             return NULL;
         TAILQ_INSERT_TAIL(&output->wire, last, link);
     }
-    return last->own + (last->capacity - last->room);
+    return last->end;
 }
 
 void output_commit(struct output *output, size_t size) {
     struct chunk *last = TAILQ_LAST(&output->wire, chunk_queue);
-    last->size += size;
-    last->room -= size;
+    last->end += size;
     output->wire_bytes += size;
 }
 
-/* A reference that is ready to be queued, so that queueing cannot fail half-way. */
-static struct chunk *new_reference(struct block *block, struct bytes part) {
-    struct chunk *chunk = malloc(sizeof *chunk);
-    if (!chunk)
-        return NULL;
-    *chunk = (struct chunk){.at = part.at, .size = part.size, .block = block_hold(block)};
-    return chunk;
-}
-
-static void append(struct output *output, struct chunk *chunk) {
-    TAILQ_INSERT_TAIL(&output->wire, chunk, link);
-    output->wire_bytes += chunk->size;
+void output_refer(struct output *output, struct block *block, struct bytes part) {
+    struct chunk *last = TAILQ_LAST(&output->wire, chunk_queue);
+    size_t pad = -(uintptr_t)last->end % alignof(struct reference);
+    struct reference *reference = (void *)(last->end + pad);
+    *reference = (struct reference){NULL, block_hold(block), part, last->end};
+    if (last->first)
+        last->last->next = reference;
+    else
+        last->first = reference;
+    last->last = reference;
+    last->end = (uint8_t *)(reference + 1);
+    output->wire_bytes += part.size;
 }
 
 /* ---- messages ---- */
@@ -130,28 +142,20 @@ static size_t put_front(uint8_t *out, bool header_mode, struct bytes control, si
 }
 
 static int put_whole(struct output *output, const struct outgoing *message) {
+    struct bytes payload = bytes_of(message->payload.bytes, message->payload.size);
     size_t front = FRAME_WHOLE_HEAD + message->control.size + 1;
-    bool refer = message->shared && message->payload.size >= REFERENCE_MIN;
-    struct chunk *reference = NULL;
-    if (refer) {
-        reference = new_reference(message->shared, bytes_of(message->payload.bytes, message->payload.size));
-        if (!reference)
-            return HM_ENOMEM;
-    }
-    uint8_t *at = output_reserve(output, front + (refer ? 0 : message->payload.size));
-    if (!at) {
-        if (reference)
-            free_chunk(output, reference);
+    bool refer = output_refers(message->shared, payload.size);
+    uint8_t *at = output_reserve(output, front + (refer ? OUTPUT_REFERENCE : payload.size));
+    if (!at)
         return HM_ENOMEM;
-    }
-    size_t used = put_front(at, output->header_mode, message->control, message->payload.size);
-    if (!refer && message->payload.size) {
-        memcpy(at + used, message->payload.bytes, message->payload.size);
-        used += message->payload.size;
+    size_t used = put_front(at, output->header_mode, message->control, payload.size);
+    if (!refer && payload.size) {
+        memcpy(at + used, payload.at, payload.size);
+        used += payload.size;
     }
     output_commit(output, used);
     if (refer)
-        append(output, reference);
+        output_refer(output, message->shared, payload);
     return HM_OK;
 }
 
@@ -245,15 +249,9 @@ static bool put_next_bulk(struct output *output) {
     struct bytes piece = bulk->payload;
     if (piece.size > FRAME_PIECE)
         piece.size = FRAME_PIECE;
-    struct chunk *reference = NULL;
-    if (bulk->block && !(reference = new_reference(bulk->block, piece)))
+    uint8_t *at = output_reserve(output, FRAME_FIRST_HEAD + front + OUTPUT_REFERENCE);
+    if (!at)
         return false;
-    uint8_t *at = output_reserve(output, FRAME_FIRST_HEAD + front);
-    if (!at) {
-        if (reference)
-            free_chunk(output, reference);
-        return false;
-    }
     size_t used = 0;
     if (bulk->block) {
         used = bulk->started
@@ -263,8 +261,8 @@ static bool put_next_bulk(struct output *output) {
     }
     memcpy(at + used, bulk->own, front);
     output_commit(output, used + front);
-    if (reference)
-        append(output, reference);
+    if (bulk->block)
+        output_refer(output, bulk->block, piece);
     output->bulk_bytes -= front + piece.size;
     bulk->started = true;
     bulk->payload.at += piece.size;
@@ -285,18 +283,66 @@ static bool put_next_bulk(struct output *output) {
 
 /* ---- writing ---- */
 
+/* Where those of the chunk's own bytes end that come before anything else. */
+static uint8_t *run_end(const struct chunk *chunk) {
+    return chunk->first ? chunk->first->behind : chunk->end;
+}
+
+/* Takes so many bytes off the chunk; how many are left to be taken when it has no more. */
+static size_t take_from(struct chunk *chunk, size_t size) {
+    for (;;) {
+        size_t run = (size_t)(run_end(chunk) - chunk->at);
+        if (size < run || !chunk->first) {
+            run = size < run ? size : run;
+            chunk->at += run;
+            return size - run;
+        }
+        chunk->at += run;
+        size -= run;
+        struct bytes *part = &chunk->first->part;
+        if (size < part->size) {
+            part->at += size;
+            part->size -= size;
+            return 0;
+        }
+        size -= part->size;
+        drop_reference(chunk);
+    }
+}
+
 static void drop_written(struct output *output, size_t written) {
     output->wire_bytes -= written;
     struct chunk *chunk;
-    while ((chunk = TAILQ_FIRST(&output->wire)) && written >= chunk->size) {
-        written -= chunk->size;
+    while ((chunk = TAILQ_FIRST(&output->wire))) {
+        written = take_from(chunk, written);
+        if (chunk->first || chunk->at < chunk->end)
+            return;
         TAILQ_REMOVE(&output->wire, chunk, link);
         free_chunk(output, chunk);
     }
-    if (chunk) {
-        chunk->at += written;
-        chunk->size -= written;
+}
+
+/* The next of what there is to write, in order; adds up how much that is. */
+static int gather(const struct output *output, struct iovec parts[PARTS_MAX], size_t *size) {
+    const struct chunk *chunk;
+    int count = 0;
+    TAILQ_FOREACH(chunk, &output->wire, link) {
+        uint8_t *at = chunk->at;
+        const struct reference *reference = chunk->first;
+        for (;; at = (uint8_t *)(reference + 1), reference = reference->next) {
+            size_t run = (size_t)((reference ? reference->behind : chunk->end) - at);
+            if (count + 2 > PARTS_MAX || *size >= BYTES_MAX)
+                return count;
+            if (run)
+                parts[count++] = (struct iovec){at, run};
+            *size += run;
+            if (!reference)
+                break;
+            parts[count++] = (struct iovec){(void *)(uintptr_t)reference->part.at, reference->part.size};
+            *size += reference->part.size;
+        }
     }
+    return count;
 }
 
 enum output_result output_write(struct output *output, struct transport *transport, size_t budget,
@@ -315,15 +361,8 @@ enum output_result output_write(struct output *output, struct transport *transpo
             return OUTPUT_BUDGET;
 
         struct iovec parts[PARTS_MAX];
-        struct chunk *chunk;
-        int count = 0;
         size_t size = 0;
-        TAILQ_FOREACH(chunk, &output->wire, link) {
-            if (count == PARTS_MAX)
-                break;
-            parts[count++] = (struct iovec){(void *)(uintptr_t)chunk->at, chunk->size};
-            size += chunk->size;
-        }
+        int count = gather(output, parts, &size);
         ssize_t n = transport->ops->write(transport, parts, count);
         if (n < 0) {
             if (errno == EINTR)

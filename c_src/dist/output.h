@@ -1,10 +1,10 @@
 /*
  * dist/output: what a channel has to write, in the order in which it goes.
  *
- * Two lanes. The wire lane is a list of chunks: small messages are appended to the last chunk (one copy, no
- * allocation for most), large shared payloads are referenced. The bulk lane holds messages that go out in
- * fragments, one queue for each sending process; whenever the wire lane is nearly empty, each sender in turn
- * gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and messages of one sender
+ * Two lanes. The wire lane is a list of chunks: messages are appended to the last chunk, their payloads copied
+ * or, when shared and of OUTPUT_REFER bytes or more, referenced from there; both without an allocation for
+ * most. The bulk lane holds messages that go out in fragments, one queue for each sending process; whenever
+ * the wire lane is nearly empty, each sender in turn gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and messages of one sender
  * keep their order: while it has something in the bulk lane, its small messages queue there, too.
  *
  * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again (prototype,
@@ -62,6 +62,17 @@ static inline bool output_has_bulk(const struct output *output) {
  * used. */
 uint8_t *output_reserve(struct output *output, size_t size);
 void output_commit(struct output *output, size_t size);
+
+enum {
+    OUTPUT_REFER = 1024, /* copying less costs less than an entry of its own in writev */
+    OUTPUT_REFERENCE = 48, /* what a reference takes of a chunk */
+};
+/* Whether a payload of this size is referenced. */
+static inline bool output_refers(const struct block *shared, size_t size) {
+    return shared && size >= OUTPUT_REFER;
+}
+/* Behind what was committed, a part of a block, which is held until it was written. OUTPUT_REFERENCE bytes must have been reserved for it. */
+void output_refer(struct output *output, struct block *block, struct bytes part);
 
 /* Queues a message in frames as header_mode asks for; payloads over FRAME_PIECE in fragments when that is on.
  * Nothing is queued when it fails: HM_ENOMEM. */

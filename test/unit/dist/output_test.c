@@ -181,6 +181,61 @@ static void resumes_where_it_was_blocked(void **state) {
     block_release(block);
 }
 
+/* The same payload to a thousand: one copy, however little is taken at a time and wherever that ends, and what is small between them is in its place. */
+static void holds_a_payload_for_many_once(void **state) {
+    struct fixture *f = *state;
+    enum { MANY = 1000, SIZE = 4096 + 5, FRAME = 7 + 1 + SIZE, SMALL = 7 + 1 + 10 };
+    struct block *block = block_copy(bytes_of(f->big, SIZE));
+    for (size_t step = SIZE_MAX;; step = step == SIZE_MAX ? 4099 : 1) {
+        int many = step == 1 ? 3 : MANY;
+        f->sink.got.size = 0;
+        f->sink.calls = 0;
+        for (int i = 0; i < many; i++) {
+            put(f, f->one, 'a', SIZE, block);
+            if (i % 3 == 0)
+                put(f, f->two, 'b', 10, NULL);
+        }
+        assert_int_equal(block->references, 1 + many);
+        assert_int_equal(output_pending(&f->output), many * FRAME + (many + 2) / 3 * SMALL);
+        do
+            f->sink.room = step;
+        while (write_all(f) == OUTPUT_BLOCKED);
+        if (step == SIZE_MAX)
+            assert_true(f->sink.calls < 10);
+        assert_int_equal(block->references, 1);
+        const uint8_t *at = f->sink.got.at;
+        for (int i = 0; i < many; i++) {
+            assert_int_equal(get_be32(at), FRAME - 4);
+            assert_int_equal(at[7], 'a');
+            assert_memory_equal(at + 8, f->big, SIZE);
+            at += FRAME;
+            if (i % 3 == 0) {
+                assert_int_equal(at[7], 'b');
+                assert_memory_equal(at + 8, f->big, 10);
+                at += SMALL;
+            }
+        }
+        assert_ptr_equal(at, f->sink.got.at + f->sink.got.size);
+        if (step == 1)
+            break;
+    }
+    block_release(block);
+}
+
+/* Somebody closes while all that waits. */
+static void lets_go_of_what_was_not_written(void **state) {
+    struct fixture *f = *state;
+    struct block *block = block_copy(bytes_of(f->big, 5000));
+    for (int i = 0; i < 2000; i++)
+        put(f, f->one, 'a', 5000, block);
+    f->sink.room = 12345;
+    assert_int_equal(write_all(f), OUTPUT_BLOCKED);
+    assert_int_equal(block->references, 1 + 2000 - 12345 / 5008);
+    output_fini(&f->output);
+    assert_int_equal(block->references, 1);
+    block_release(block);
+}
+
 static void does_not_fragment_without_the_flag(void **state) {
     struct fixture *f = *state;
     f->output.header_mode = false;
@@ -218,6 +273,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(keeps_each_senders_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sends_fragments_with_the_right_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumes_where_it_was_blocked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(holds_a_payload_for_many_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lets_go_of_what_was_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(does_not_fragment_without_the_flag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stops_at_its_budget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reports_errors, set_up, tear_down),
