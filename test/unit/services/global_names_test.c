@@ -88,6 +88,28 @@ static void a_service_has_its_name_whenever_it_is_there(void **state) {
     await(world, again);
 }
 
+/* No time passes here: nobody asks every so often, somebody tells. */
+static void await_at_once(struct world *world, hm_pid pid) {
+    for (int i = 0; i < 100 && !hm_pid_equal(hm_global_whereis(world->node, name), pid); i++)
+        event_base_loop(world->base, EVLOOP_NONBLOCK);
+    assert_true(hm_pid_equal(hm_global_whereis(world->node, name), pid));
+}
+
+static void it_has_it_at_once(void **state) {
+    struct world *world = *state;
+    static const struct service_global_name names[] = {{{NAME, sizeof NAME}, "late"}};
+    static const struct service_config config = {.global_names = names, .global_name_count = 1};
+    assert_int_equal(global_names_start(world->node, &config), 0);
+    for (int i = 0; i < 10; i++)
+        event_base_loop(world->base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < 3; i++) {
+        hm_pid service = start(world, "late");
+        await_at_once(world, service);
+        kill_process(service);
+        await_at_once(world, HM_NO_PID);
+    }
+}
+
 static void who_comes_second_stands_by(void **state) {
     struct world *world = *state;
     static const struct service_global_name names[] = {{{NAME, sizeof NAME}, "first"}, {{NAME, sizeof NAME}, "second"}};
@@ -109,6 +131,7 @@ int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_service_has_its_name_whenever_it_is_there),
+        TEST(it_has_it_at_once),
         TEST(who_comes_second_stands_by),
         TEST(nothing_is_started_for_nothing),
     };
