@@ -25,6 +25,13 @@ bool bus_member_wanted(struct bus_member *member, const struct settings *setting
     return true;
 }
 
+int bus_member_check_topic(const struct bus_member *member, hm_term topic, char *why, size_t capacity) {
+    if (member->hermes || hm_term_type(topic) == HM_TYPE_BINARY)
+        return HM_OK;
+    snprintf(why, capacity, "--phoenix: a topic of a Phoenix.PubSub is text, and this is another term");
+    return HM_EINVAL;
+}
+
 void bus_member_fini(struct bus_member *member) {
     hm_build_free(member->groups);
     member->groups = NULL;

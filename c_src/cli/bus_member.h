@@ -26,6 +26,8 @@ struct bus_member {
 
 /* false: neither --hermes nor --phoenix. HM_EINVAL with why in *error. */
 bool bus_member_wanted(struct bus_member *member, const struct settings *settings, int *error, char *why, size_t capacity);
+/* HM_EINVAL with why: a Phoenix.PubSub has no such topics, and its workers end when they are sent one. */
+int bus_member_check_topic(const struct bus_member *member, hm_term topic, char *why, size_t capacity);
 /* Connects with all nodes that the target knows, and is a member there; then ready. Errors end the tool. */
 void bus_member_join(struct bus_member *member, struct tool *tool, void (*ready)(struct tool *tool));
 void bus_member_fini(struct bus_member *member);

@@ -256,6 +256,8 @@ static int run(const struct settings *settings, int count, char **arguments) {
         error = HM_ENOMEM;
     if (!error)
         error = topic_argument_read(pub.topic, arguments[1], settings, why, sizeof why);
+    if (!error && pub.direct)
+        error = bus_member_check_topic(&pub.member, hm_build_term(pub.topic), why, sizeof why);
     if (!error && count > 2)
         error = term_argument_read(pub.message, arguments[2], settings, &syntax, why, sizeof why);
     if (error)

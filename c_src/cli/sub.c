@@ -40,11 +40,14 @@ static void print_message(struct tool *tool, hm_term topic, hm_term message) {
 
 static enum hm_verdict on_info(struct tool *tool, hm_term term) {
     struct sub *sub = tool->arg;
-    hm_term topic, message;
+    hm_term topic, message, reason;
     if (tool->over)
         return HM_CONTINUE;
-    if (hm_match(term, "{'DOWN', _, process, _, _}")) {
-        tool_finish(tool, give_up(EXIT_NO_CONNECTION, "%s is gone", tool->target.text));
+    if (hm_match(term, "{'DOWN', _, process, _, ~t}", &reason)) {
+        if (sub->direct || hm_is_atom(reason, "noconnection"))
+            tool_finish(tool, give_up(EXIT_NO_CONNECTION, "%s is gone", tool->target.text));
+        else
+            tool_finish(tool, give_up(EXIT_NOPROC, "pubsub on %s has ended, and the subscription with it", tool->target.text));
     } else if (sub->direct) {
         if (!bus_member_read(&sub->member, term, &topic, &message))
             return HM_UNKNOWN;
@@ -60,13 +63,14 @@ static enum hm_verdict on_info(struct tool *tool, hm_term term) {
     return HM_CONTINUE;
 }
 
-/* From now on the connection counts, and --timeout only if it was given. */
+/* From now on the connection counts, and who has our subscription; and --timeout only if it was given. */
 static void wait_for_messages(struct tool *tool) {
+    const struct sub *sub = tool->arg;
     hm_ref ref;
     tool->info = on_info;
     tool->waiting_for = "message";
     tool_wait_as_long_as_it_takes(tool);
-    int error = hm_monitor(tool->self, hm_to_name("net_kernel", tool->peer), &ref);
+    int error = hm_monitor(tool->self, hm_to_name(sub->direct ? "net_kernel" : "pubsub", tool->peer), &ref);
     if (error)
         tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
 }
@@ -115,6 +119,8 @@ static int run(const struct settings *settings, int count, char **arguments) {
     sub.direct = bus_member_wanted(&sub.member, settings, &error, why, sizeof why);
     if (!error)
         error = sub.topic ? topic_argument_read(sub.topic, arguments[1], settings, why, sizeof why) : HM_ENOMEM;
+    if (!error && sub.direct)
+        error = bus_member_check_topic(&sub.member, hm_build_term(sub.topic), why, sizeof why);
     if (error)
         code = give_up(exit_code_of(error), "%s", error == HM_ENOMEM ? hm_strerror(error) : why);
     else
@@ -142,10 +148,10 @@ const struct command command_sub = {
     .about =
         "Subscribes to TOPIC with the service pubsub on NODE and prints each message on a line, until it is interrupted, "
         "--count messages have come, or --timeout milliseconds have passed (then the exit status is 6). When the "
-        "connection is lost it ends with 3.\n\n"
+        "connection is lost it ends with 3, when the service ends with 5.\n\n"
         "TOPIC is text, and may be a pattern with * for a segment and > for the rest; or a term, when it begins with "
         "one of { [ < # % ' \" or as :atom. With --hermes or --phoenix, NODE is a BEAM and needs no Hermod; TOPIC is "
-        "then the topic itself.",
+        "then the topic itself, and for --phoenix always text.",
     .examples = examples,
     .run = run,
 };
