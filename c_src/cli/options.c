@@ -247,6 +247,9 @@ const struct option option_table[] = {
     {"pubsub-kept", "N", KIND_NUMBER, GROUP_SERVICES, IN_START, FIELD(pubsub_kept), .fallback = "1000", .min = 1,
      .max = 1000000,
      .help = "How many messages are kept for a slow subscriber with the policy drop_oldest, 1 MiB at most."},
+    {"pubsub-kept-memory", "BYTES", KIND_BYTES, GROUP_SERVICES, IN_START, FIELD(pubsub_kept_memory), .fallback = "256M",
+     .min = MIB, .max = 1024 * GIB,
+     .help = "How much memory what is kept for all slow subscribers may take."},
 
     /* ---- chat ---- */
     {"server", "NODE", KIND_TEXT, GROUP_CHAT, IN_CHAT, FIELD(server),

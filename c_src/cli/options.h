@@ -143,7 +143,7 @@ struct settings {
     struct text_list greeter;
     uint64_t user_list_sync, user_list_interval_ms, user_list_max_users, user_list_max_bytes;
     uint64_t chat_max_nick, chat_max_message, chat_max_users;
-    uint64_t pubsub_max_topics, pubsub_max_subscriptions, pubsub_max_topic, pubsub_kept;
+    uint64_t pubsub_max_topics, pubsub_max_subscriptions, pubsub_max_topic, pubsub_kept, pubsub_kept_memory;
 
     char *server, *nick;
 

@@ -116,6 +116,7 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
         .pubsub_max_subscriptions = (uint32_t)settings->pubsub_max_subscriptions,
         .pubsub_max_topic = (uint32_t)settings->pubsub_max_topic,
         .pubsub_kept = (uint32_t)settings->pubsub_kept,
+        .pubsub_kept_memory = (size_t)settings->pubsub_kept_memory,
         .buses = setup->buses,
         .bus_count = setup->bus_count,
         .phoenixes = setup->phoenixes,

@@ -67,6 +67,7 @@ struct dispatch {
     void *arg;
     struct place *places; /* by node */
     TAILQ_HEAD(, backlog) slow;
+    size_t memory; /* of all that waits and was missed */
     hm_build *changed, *routed, *drain; /* a tagged or wrapped message, a routed one; the message of the timer */
     hm_ref own;
     bool timer;
@@ -99,19 +100,31 @@ static void release_place(struct dispatch *dispatch, struct place *place) {
     free(place);
 }
 
-static void forget_missed(struct backlog *backlog) {
+static size_t memory_of_missed(size_t topic_size) {
+    return sizeof(struct missed) + topic_size;
+}
+
+static size_t memory_of_waiting(size_t size) {
+    return sizeof(struct waiting) + size;
+}
+
+static void forget_missed(struct dispatch *dispatch, struct backlog *backlog) {
     struct missed *missed = STAILQ_FIRST(&backlog->missed);
     STAILQ_REMOVE_HEAD(&backlog->missed, link);
     backlog->missed_topics--;
+    dispatch->memory -= memory_of_missed(missed->size);
     free(missed);
 }
 
-static void forget_oldest(struct backlog *backlog) {
+/* The caller frees it. */
+static struct waiting *take_oldest(struct dispatch *dispatch, struct backlog *backlog) {
     struct waiting *waiting = STAILQ_FIRST(&backlog->waiting);
+    size_t size = waiting->topic_size + waiting->size;
     STAILQ_REMOVE_HEAD(&backlog->waiting, link);
     backlog->kept--;
-    backlog->kept_bytes -= waiting->topic_size + waiting->size;
-    free(waiting);
+    backlog->kept_bytes -= size;
+    dispatch->memory -= memory_of_waiting(size);
+    return waiting;
 }
 
 static struct backlog *backlog_of(struct dispatch *dispatch, struct follower *follower) {
@@ -131,9 +144,9 @@ static void drop_backlog(struct dispatch *dispatch, struct follower *follower) {
     if (!backlog)
         return;
     while (!STAILQ_EMPTY(&backlog->waiting))
-        forget_oldest(backlog);
+        free(take_oldest(dispatch, backlog));
     while (!STAILQ_EMPTY(&backlog->missed))
-        forget_missed(backlog);
+        forget_missed(dispatch, backlog);
     TAILQ_REMOVE(&dispatch->slow, backlog, link);
     free(backlog);
     follower->backlog = NULL;
@@ -231,8 +244,13 @@ static void start_timer(struct dispatch *dispatch) {
         dispatch->timer = hm_send_after(dispatch->self, DRAIN_MS, hm_build_term(dispatch->drain), NULL) == 0;
 }
 
+static bool has_room(const struct dispatch *dispatch, size_t memory) {
+    return dispatch->memory + memory <= dispatch->limits.kept_memory;
+}
+
 static void count_missed(struct dispatch *dispatch, struct backlog *backlog, hm_term topic) {
     struct missed *missed;
+    bool room;
     dispatch->counters.dropped++;
     if (!backlog)
         return; /* no memory: the counter has it */
@@ -241,10 +259,12 @@ static void count_missed(struct dispatch *dispatch, struct backlog *backlog, hm_
             missed->count++;
             return;
         }
-    missed = backlog->missed_topics < MISSED_TOPICS ? malloc(sizeof *missed + topic.size) : NULL;
+    room = backlog->missed_topics < MISSED_TOPICS && has_room(dispatch, memory_of_missed(topic.size));
+    missed = room ? malloc(memory_of_missed(topic.size)) : NULL;
     if (!missed)
         return;
     backlog->missed_topics++;
+    dispatch->memory += memory_of_missed(topic.size);
     missed->count = 1;
     missed->size = topic.size;
     memcpy(missed->topic, topic.bytes, topic.size);
@@ -252,21 +272,29 @@ static void count_missed(struct dispatch *dispatch, struct backlog *backlog, hm_
 }
 
 static void drop_oldest(struct dispatch *dispatch, struct backlog *backlog) {
-    const struct waiting *oldest = STAILQ_FIRST(&backlog->waiting);
+    struct waiting *oldest = take_oldest(dispatch, backlog);
     count_missed(dispatch, backlog, (hm_term){oldest->bytes, oldest->topic_size});
-    forget_oldest(backlog);
+    free(oldest);
+}
+
+/* Its own oldest go for it; where those of others fill the memory of all, it is dropped itself. */
+static bool make_room(struct dispatch *dispatch, struct backlog *backlog, size_t size) {
+    const struct dispatch_limits *limits = &dispatch->limits;
+    if (size > limits->kept_bytes)
+        return false;
+    while (backlog->kept > 0 && (backlog->kept >= limits->kept || backlog->kept_bytes + size > limits->kept_bytes ||
+                                 !has_room(dispatch, memory_of_waiting(size))))
+        drop_oldest(dispatch, backlog);
+    return has_room(dispatch, memory_of_waiting(size));
 }
 
 static void keep(struct dispatch *dispatch, struct backlog *backlog, hm_term topic, hm_term message) {
-    const struct dispatch_limits *limits = &dispatch->limits;
     size_t size = topic.size + message.size;
-    struct waiting *waiting = backlog && size <= limits->kept_bytes ? malloc(sizeof *waiting + size) : NULL;
+    struct waiting *waiting = backlog && make_room(dispatch, backlog, size) ? malloc(memory_of_waiting(size)) : NULL;
     if (!waiting) {
         count_missed(dispatch, backlog, topic);
         return;
     }
-    while (backlog->kept > 0 && (backlog->kept >= limits->kept || backlog->kept_bytes + size > limits->kept_bytes))
-        drop_oldest(dispatch, backlog);
     waiting->topic_size = topic.size;
     waiting->size = message.size;
     memcpy(waiting->bytes, topic.bytes, topic.size);
@@ -274,6 +302,7 @@ static void keep(struct dispatch *dispatch, struct backlog *backlog, hm_term top
     STAILQ_INSERT_TAIL(&backlog->waiting, waiting, link);
     backlog->kept++;
     backlog->kept_bytes += size;
+    dispatch->memory += memory_of_waiting(size);
     dispatch->counters.kept++;
 }
 
@@ -291,13 +320,13 @@ static void drain_follower(struct dispatch *dispatch, struct follower *follower)
         if (is_busy(dispatch, follower->place) ||
             hm_sendf(dispatch->self, to, "{pubsub_dropped, ~t, ~u}", (hm_term){missed->topic, missed->size}, missed->count))
             return;
-        forget_missed(backlog);
+        forget_missed(dispatch, backlog);
     }
     while ((waiting = STAILQ_FIRST(&backlog->waiting))) {
         if (is_busy(dispatch, follower->place) ||
             hm_send(dispatch->self, to, (hm_term){waiting->bytes + waiting->topic_size, waiting->size}))
             return;
-        forget_oldest(backlog);
+        free(take_oldest(dispatch, backlog));
     }
     drop_backlog(dispatch, follower);
 }

@@ -35,6 +35,7 @@ struct dispatch_limits {
     struct topics_limits topics;
     uint32_t kept;     /* messages kept for one slow subscriber */
     size_t kept_bytes; /* and their bytes */
+    size_t kept_memory; /* for all slow subscribers together, what they have missed included */
     bool once;         /* one message for each subscriber, however many of its subscriptions match */
 };
 

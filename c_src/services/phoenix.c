@@ -471,6 +471,7 @@ static int init(hm_process *self, void *argument) {
         .topics = {PUBSUB_DEFAULT_MAX_TOPICS, PUBSUB_DEFAULT_MAX_SUBSCRIPTIONS},
         .kept = PUBSUB_DEFAULT_KEPT,
         .kept_bytes = PUBSUB_KEPT_BYTES,
+        .kept_memory = PUBSUB_DEFAULT_KEPT_MEMORY,
     };
     struct server *server = calloc(1, sizeof *server);
     int error = HM_ENOMEM;

@@ -443,6 +443,7 @@ static int init(hm_process *self, void *argument) {
                    number_or(config->pubsub_max_subscriptions, PUBSUB_DEFAULT_MAX_SUBSCRIPTIONS)},
         .kept = number_or(config->pubsub_kept, PUBSUB_DEFAULT_KEPT),
         .kept_bytes = PUBSUB_KEPT_BYTES,
+        .kept_memory = config->pubsub_kept_memory ? config->pubsub_kept_memory : PUBSUB_DEFAULT_KEPT_MEMORY,
     };
     if (!pubsub)
         return HM_ENOMEM;

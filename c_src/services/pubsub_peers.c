@@ -476,6 +476,7 @@ struct pubsub_peers *pubsub_peers_new(hm_process *self, struct topics *own, cons
         .topics = {PEER_TOPICS_MAX, PEER_TOPICS_MAX},
         .kept = 1000,
         .kept_bytes = 1024 * 1024,
+        .kept_memory = 256 * 1024 * 1024, /* of all peers together */
         .once = true,
     };
     struct pubsub_peers *peers = calloc(1, sizeof *peers);

@@ -42,6 +42,7 @@ struct service_config {
     uint32_t pubsub_max_subscriptions;
     uint32_t pubsub_max_topic;         /* bytes of a topic */
     uint32_t pubsub_kept;              /* messages kept for a slow subscriber that asked for it */
+    size_t pubsub_kept_memory;         /* for all of them together */
     const struct bus *buses;    /* bus.h */
     size_t bus_count;
     struct phoenix *phoenixes;  /* phoenix.h */
@@ -70,6 +71,7 @@ enum {
     USER_LIST_DEFAULT_MAX_BYTES = 16 * 1024 * 1024,
     PUBSUB_DEFAULT_KEPT = 1000,
     PUBSUB_KEPT_BYTES = 1024 * 1024,
+    PUBSUB_DEFAULT_KEPT_MEMORY = 256 * 1024 * 1024,
     PRESENCE_DEFAULT_MAX = 1000000,
 };
 
