@@ -42,10 +42,10 @@ struct peer {
     bool lost;  /* the table had no memory for it */
 };
 
-/* A topic of ours whose number of subscribers has changed since it was told. */
+/* A topic of ours whose number of subscribers has changed since it was told. The number is asked for when it is told: the same topic may be here
+ * twice, in two encodings, and what was told last would hold. */
 struct change {
     UT_hash_handle hh;
-    uint32_t count;
     bool lost;
     size_t size;
     unsigned char topic[];
@@ -142,7 +142,8 @@ static void tell_changes(struct pubsub_peers *peers) {
     struct change *change, *next;
     begin_telling(&telling);
     HASH_ITER(hh, peers->changes, change, next) {
-        tell(&telling, (hm_term){change->topic, change->size}, change->count);
+        hm_term topic = {change->topic, change->size};
+        tell(&telling, topic, topics_count(peers->own, topic));
         HASH_DEL(peers->changes, change);
         free(change);
     }
@@ -173,7 +174,6 @@ void pubsub_peers_changed(struct pubsub_peers *peers, hm_term topic, uint32_t co
         catch_up_later(peers);
         return;
     }
-    change->count = count;
     tick_after(peers, TELL_MS);
 }
 

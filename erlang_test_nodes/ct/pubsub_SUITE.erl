@@ -6,8 +6,8 @@
 all() ->
     [subscribe_and_publish, another_process, tagged, not_own_messages, publish_from, patterns, any_term, casts, counts, listing,
      unsubscribe, subscriber_ends, refused, both_nodes, order, new_node_learns, service_restarted, large_messages,
-     a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, shell}, {group, slow}].
-groups() -> [{shell, [], [sub_and_pub, sub_counts, sub_as_json, lines, tool_errors]}, {in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect]}].
+     once_for_a_node, two_encodings, a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, shell}, {group, slow}].
+groups() -> [{shell, [], [sub_and_pub, sub_counts, sub_as_json, sub_ends_with_the_service, lines, tool_errors]}, {in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect, kept_memory, a_service_that_does_not_read]}].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -345,6 +345,60 @@ large_messages(C) ->
          end || Size <- [1000, 16384, 65536, 1 bsl 20, 4 bsl 20]]
     end).
 
+%% Between services: a member of their group that says what it has subscribers for is sent each publication for these once, and no other.
+once_for_a_node(C) ->
+    {S, Other} = {here(C), there(C)},
+    T = topic(),
+    ?ON(given:peer(C), begin
+        [One, Rest, Dot] = [<<T/binary, X/binary>> || X <- [<<".*">>, <<".>">>, <<".a">>]],
+        [0 = call(X, {subscriber_count, T}) || X <- [S, Other]], % both are connected
+        case pg:start(pg) of {ok, _} -> ok; {error, {already_started, _}} -> ok end,
+        ok = pg:join({hermod, pubsub}, self()),
+        Services = [receive {'$pubsub', P, all, L} when is_list(L) -> P after 30000 -> error(not_met) end || _ <- [S, Other]],
+        ?assertEqual(lists:sort([N || {_, N} <- [S, Other]]), lists:sort([node(P) || P <- Services])),
+        {_, Node} = S,
+        [Here] = [P || P <- Services, node(P) =:= Node],
+        Here ! {'$pubsub', self(), topics, [{T, 300}, {One, 20}, {Rest, 4}]},
+        known(S, T, 300),
+        Me = self(),
+        300 = call(S, {publish, T, a}),
+        24 = call(S, {publish, Dot, b}),
+        4 = call(S, {publish, <<Dot/binary, ":c">>, c}),
+        0 = call(S, {publish, <<T/binary, ":d">>, d}),
+        300 = call(S, {publish_from, Me, T, e}),
+        ok = call(S, {subscribe, last}),
+        [?EXPECT({'$pubsub', Here, publish, Topic, M, Me, Without}) || {Topic, M, Without} <- [{T, a, false}, {Dot, b, false}, {<<Dot/binary, ":c">>, c, false}, {T, e, true}]],
+        %% Behind all that was sent before.
+        (fun Told() -> receive {'$pubsub', Here, topics, L2} -> lists:member({last, 1}, L2) orelse Told() after 30000 -> error(not_told) end end)(),
+        ok = call(S, {unsubscribe, last}),
+        [] = [M || M <- given:mailbox(), element(3, M) =:= publish]
+    end),
+    %% That member has ended.
+    ?ON(given:peer(C), known(S, T, 0)).
+
+%% The same topic in two encodings, again and again before others are told: they are told what is true at the end.
+two_encodings(C) ->
+    {S, Other} = {here(C), there(C)},
+    T = {topic(), [1, 2]},
+    Marker = topic(),
+    Name = fakenode:name(),
+    Pid = fakenode:pid(Name, 1),
+    {ok, Socket} = fakenode:connect(proplists:get_value(target, C), #{name => Name}),
+    String = fun(X) -> {_, _} = binary:match(X, <<107, 2:16, 1, 2>>), X end,
+    List = fun(X) -> binary:replace(X, <<107, 2:16, 1, 2>>, <<108, 2:32, 97, 1, 97, 2, 106>>) end,
+    Frame = fun(What, Topic, Encoding) ->
+        Body = [112, term_to_binary({6, Pid, '', pubsub}), Encoding(term_to_binary({'$gen_cast', {What, Topic, Pid}}))],
+        [<<(iolist_size(Body)):32>>, Body]
+    end,
+    ok = gen_tcp:send(Socket, [Frame(subscribe, T, String), Frame(unsubscribe, T, String), Frame(subscribe, T, List), Frame(unsubscribe, T, List),
+                               Frame(subscribe, T, String), Frame(subscribe, Marker, fun(X) -> X end)]),
+    ?ON(given:peer(C), begin
+        known(Other, Marker, 1),
+        ?assertEqual([1, 1], [call(X, {subscriber_count, T}) || X <- [S, Other]])
+    end),
+    ok = gen_tcp:close(Socket),
+    ?ON(given:peer(C), known(Other, T, 0)).
+
 a_flood_of_subscriptions(C) ->
     {S, Other} = {here(C), there(C)},
     ?ON(given:peer(C), begin
@@ -482,6 +536,15 @@ sub_as_json(C) ->
     {0, <<"1\n">>, <<>>} = hermod(["pub", atom_to_list(given:target(C)), "{user, 7}", "#{a => [1, <<\"b\">>]}"]),
     ?assertEqual({0, <<"{\"topic\":[\"user\",7],\"message\":{\"a\":[1,\"b\"]}}\n">>, <<>>}, One()).
 
+%% The subscription is gone, and whoever started it is to know.
+sub_ends_with_the_service(C) ->
+    {pubsub, Node} = here(C),
+    One = sub(C, [], topic()),
+    Old = ?ON(given:peer(C), begin P = erpc:call(Node, erlang, whereis, [pubsub]), exit(P, kill), P end),
+    {5, <<>>, Says} = One(),
+    ?assertMatch({match, _}, re:run(Says, "pubsub on .* has ended")),
+    ?ON(given:peer(C), target:wait(fun() -> case erpc:call(Node, erlang, whereis, [pubsub]) of undefined -> false; P -> P =/= Old end end)).
+
 lines(C) ->
     Node = atom_to_list(given:target(C)),
     T = topic(),
@@ -506,6 +569,9 @@ tool_errors(C) ->
          {5, ["sub", atom_to_list(maps:get(node, given:peer(C))), "a"], "no process named pubsub"},
          {5, ["pub", "--phoenix", "No.PubSub", Node, "a", "b"], "nobody in the cluster"},
          {5, ["sub", "--phoenix", "No.PubSub", Node, "a"], "no Phoenix.PubSub of this name"},
+         %% A worker of Phoenix.PubSub that is sent such a topic ends.
+         {2, ["pub", "--phoenix", "No.PubSub", Node, "{a, b}", "m"], "is text"},
+         {2, ["sub", "--phoenix", "No.PubSub", Node, ":a"], "is text"},
          {2, ["pub", Node, "a", "{b"], "no Erlang term"}]].
 
 %% ---- <hermod/pubsub.h>
@@ -633,6 +699,68 @@ slowly(C, Policy, Then) ->
     Then(Slow, S, T, Count),
     target:stop(Slow),
     ?ON(Peer, known(S, T, 0)).
+
+%% Of four that are slow, each may have five messages kept, and all of them five.
+kept_memory(C) ->
+    Small = target:start(#{args => ["--pubsub-kept-memory", "1M"]}),
+    S = {pubsub, maps:get(node, Small)},
+    Slow = target:start_peer(),
+    T = topic(),
+    {Size, Count, Names} = {200000, 100, [one, two, three, four]},
+    ?ON(Slow, begin
+        Collect = fun Collect(L) -> receive {give, Who} -> Who ! {collected, lists:reverse(L)}, Collect(L); {I, <<_/binary>>} -> Collect([I | L]); M -> Collect([M | L]) end end,
+        [begin
+             true = register(Name, spawn(fun() -> Collect([]) end)),
+             ok = call(S, {subscribe, T, whereis(Name), #{policy => drop_oldest}})
+         end || Name <- Names]
+    end),
+    target:sigstop(Slow),
+    ?ON(given:peer(C), begin
+        Payload = binary:copy(<<7>>, Size),
+        [4 = call(S, {publish, T, {I, Payload}}) || I <- lists:seq(1, Count)]
+    end),
+    target:sigcont(Slow),
+    Got = ?ON(Slow, begin
+        Ask = fun(Name) -> Name ! {give, self()}, ?EXPECT({collected, L}, L) end,
+        [begin
+             target:wait(fun() -> L = Ask(Name), Count =:= length([I || I <- L, is_integer(I)]) + lists:sum(dropped(T, L)) end),
+             Ask(Name)
+         end || Name <- Names]
+    end),
+    Kept = [length([I || I <- lists:dropwhile(fun is_integer/1, L), is_integer(I)]) || L <- Got],
+    ?assert(lists:sum(Kept) =< 5, Kept),
+    [target:stop(X) || X <- [Slow, Small]].
+
+%% What could not be sent to another node for its subscribers is told to these.
+a_service_that_does_not_read(C) ->
+    S = here(C),
+    New = target:start(#{connect => [given:target(C)]}),
+    Service = {pubsub, maps:get(node, New)},
+    Peer = given:peer(C),
+    T = topic(),
+    {Size, Count} = {200000, 400},
+    ?ON(Peer, begin
+        Us = self(),
+        Collect = fun Collect(L) -> receive {give, Who} -> Who ! {collected, lists:reverse(L)}, Collect(L); {I, <<_/binary>>} -> Collect([I | L]); M -> Collect([M | L]) end end,
+        spawn(fun() -> true = register(collector, self()), Us ! registered, Collect([]) end),
+        receive registered -> ok end,
+        ok = call(Service, {subscribe, T, whereis(collector)}),
+        known(S, T, 1)
+    end),
+    target:sigstop(New),
+    ?ON(Peer, begin
+        ok = call(S, {subscribe, T}),
+        Payload = binary:copy(<<7>>, Size),
+        [begin 2 = call(S, {publish, T, {I, Payload}}), ?EXPECT({I, _}) end || I <- lists:seq(1, Count)]
+    end),
+    target:sigcont(New),
+    L = collected(Peer, fun(L) -> lists:member(Count, L) end),
+    Got = [I || I <- L, is_integer(I)],
+    ?assertEqual(lists:usort(Got), Got),
+    ?assert(length(Got) < Count),
+    ?assertEqual(Count, length(Got) + lists:sum(dropped(T, L))),
+    ?ON(Peer, exit(whereis(collector), kill)),
+    target:stop(New).
 
 collected(Slow, Enough) ->
     ?ON(Slow, begin
