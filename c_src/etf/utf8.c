@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <hermod/term.h>
+
 unsigned utf8_next(const uint8_t *at, const uint8_t *end, uint32_t *character) {
     size_t left = (size_t)(end - at);
     uint8_t first = at[0];
@@ -110,4 +112,8 @@ bool utf8_is_printable(uint32_t c) {
         (c >= 0xFDD0 && c <= 0xFDEF))
         return false;
     return true;
+}
+
+bool hm_is_utf8(const void *bytes, size_t size) {
+    return utf8_valid(bytes, size, NULL);
 }

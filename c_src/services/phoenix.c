@@ -24,11 +24,12 @@
 #include <hermod/pg.h>
 
 #include "services/dispatch_metrics.h"
+#include "services/phoenix_message.h"
 #include "services/services.h"
 
+enum { POOL_DIGITS = 6 };
+
 static const char SCOPE[] = "Elixir.Phoenix.PubSub";
-static const char USUAL[] = "Elixir.Phoenix.PubSub";
-static const char CHANNELS[] = "Elixir.Phoenix.Channel.Server";
 
 /* ---- names ---- */
 
@@ -72,40 +73,14 @@ int phoenix_group_index(const struct phoenix *phoenix, const char *name, size_t 
     if (size == prefix)
         return 0;
     int index = 0;
-    if (name[prefix] != '_' || size - prefix > 4)
+    if (name[prefix] != '_' || size - prefix > 1 + POOL_DIGITS)
         return -1;
     for (size_t i = prefix + 1; i < size; i++) {
         if (!isdigit((unsigned char)name[i]))
             return -1;
         index = index * 10 + (name[i] - '0');
     }
-    return index >= 2 && index <= PHOENIX_POOL_MAX && name[prefix + 1] != '0' ? index - 1 : -1;
-}
-
-/* ---- what a worker can take ---- */
-
-static bool is_binary_of(hm_term map, const char *key) {
-    hm_term value;
-    return hm_map_get_atom(map, key, &value) && hm_term_type(value) == HM_TYPE_BINARY;
-}
-
-/* Phoenix.Channel.Server takes a map as payload, or {:binary, data}; other messages it passes on as they are, but nobody sends them with it. */
-static bool is_broadcast(hm_term message) {
-    hm_term name, payload;
-    return hm_map_get_atom(message, "__struct__", &name) && hm_is_atom(name, "Elixir.Phoenix.Socket.Broadcast") &&
-           is_binary_of(message, "topic") && is_binary_of(message, "event") &&
-           hm_map_get_atom(message, "payload", &payload) &&
-           (hm_term_type(payload) == HM_TYPE_MAP || hm_match(payload, "{binary, ~b}", &(struct hm_text){0}));
-}
-
-const char *phoenix_refusal(hm_term topic, hm_term message, hm_term dispatcher) {
-    if (hm_term_type(topic) != HM_TYPE_BINARY)
-        return "topic_not_a_binary";
-    if (!dispatcher.size || hm_is_atom(dispatcher, USUAL))
-        return NULL;
-    if (!hm_is_atom(dispatcher, CHANNELS))
-        return "unknown_dispatcher";
-    return is_broadcast(message) ? NULL : "not_a_broadcast";
+    return index >= 2 && name[prefix + 1] != '0' ? index - 1 : -1;
 }
 
 /* ---- workers: one for each group ---- */
@@ -140,6 +115,7 @@ struct server {
     hm_build *build;
     hm_ref groups;
     bool watching; /* the groups */
+    bool too_large; /* a pool elsewhere, and that was said */
     unsigned used; /* how many groups broadcasts go to */
     size_t max_topic;
     uint64_t broadcasts;
@@ -221,6 +197,13 @@ static void learn_group(void *arg, hm_term group) {
     struct server *server = arg;
     struct hm_text name;
     int index = hm_get_atom(group, &name) ? phoenix_group_index(server->phoenix, name.at, name.size) : -1;
+    if (index >= PHOENIX_POOL_MAX) {
+        if (!server->too_large)
+            hm_log(server->self, HM_LOG_WARN, "phoenix.pool", "%s has a pool of more than %d elsewhere: what is broadcast through the others is not heard",
+                   server->phoenix->name, PHOENIX_POOL_MAX);
+        server->too_large = true;
+        return;
+    }
     if (index < (int)server->phoenix->workers)
         return;
     int error = start_workers(server, (unsigned)index + 1);
@@ -268,7 +251,7 @@ static void forward(struct server *server, hm_term topic, hm_term message, hm_te
         if (dispatcher.size)
             hm_put_term(build, dispatcher);
         else
-            hm_put_atom(build, USUAL);
+            hm_put_atom(build, PHOENIX_USUAL_DISPATCHER);
         error = hm_build_error(build);
     }
     if (!error && only)
@@ -288,7 +271,7 @@ struct broadcast {
 };
 
 static const char *send_broadcast(struct server *server, const struct broadcast *broadcast, hm_pid caller) {
-    const char *refusal = phoenix_refusal(broadcast->topic, broadcast->message, broadcast->dispatcher);
+    const char *refusal = phoenix_message_refusal(broadcast->topic, broadcast->message, broadcast->dispatcher);
     hm_pid publisher = broadcast->from.node ? broadcast->from : caller;
     if (refusal)
         return refusal;

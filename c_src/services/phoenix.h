@@ -27,10 +27,7 @@ struct phoenix {
 /* "MyApp.PubSub" or "MyApp.PubSub:4" (pool_size). HM_EINVAL and a sentence in why. */
 int phoenix_parse(const char *text, struct phoenix *phoenix, char *why, size_t capacity);
 
-/* The number of the pool's group, from 0, that this is the name of; -1: of none. */
+/* The number of the pool's group, from 0, that this is the name of, also of one that we cannot have; -1: of none. */
 int phoenix_group_index(const struct phoenix *phoenix, const char *name, size_t size);
-
-/* Whether Phoenix's workers can take this: NULL, or the reason in the answer {error, Reason}. */
-const char *phoenix_refusal(hm_term topic, hm_term message, hm_term dispatcher);
 
 #endif

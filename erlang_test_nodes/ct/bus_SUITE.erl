@@ -373,6 +373,8 @@ workers_never_crash(C) ->
         {error, unknown_dispatcher} = call(S, {broadcast, T, m, 'Elixir.Some.Dispatcher'}),
         {error, not_a_broadcast} = call(S, {broadcast, T, m, 'Elixir.Phoenix.Channel.Server'}),
         {error, not_a_broadcast} = call(S, {broadcast, T, Broadcast#{payload => [1]}, 'Elixir.Phoenix.Channel.Server'}),
+        [{error, not_json} = call(S, {broadcast, T, Broadcast#{payload => #{a => X}}, 'Elixir.Phoenix.Channel.Server'})
+         || X <- [{b, c}, self(), <<255>>, [1 | 2], #{'__struct__' => 'Elixir.My.Struct'}]],
         {error, not_a_pid} = call(S, {broadcast_from, me, T, m}),
         {error, topic_not_a_binary} = call(S, {subscribe, an_atom}),
         {error, not_a_pid} = call(S, {subscribe, T, me}),

@@ -123,6 +123,8 @@ HM_API bool hm_get_binary(hm_term term, const void **bytes, size_t *size);
  * appended, not counted in *size). false when it is no text, is not valid UTF-8, or does not fit into
  * capacity bytes. */
 HM_API bool hm_get_text(hm_term term, char *buffer, size_t capacity, size_t *size);
+/* Strictly: no overlong forms, no surrogates, nothing above U+10FFFF. */
+HM_API bool hm_is_utf8(const void *bytes, size_t size);
 
 /* Number of elements, or -1 for other terms. */
 HM_API long hm_tuple_arity(hm_term term);
