@@ -199,7 +199,8 @@ static void learn_group(void *arg, hm_term group) {
     int index = hm_get_atom(group, &name) ? phoenix_group_index(server->phoenix, name.at, name.size) : -1;
     if (index >= PHOENIX_POOL_MAX) {
         if (!server->too_large)
-            hm_log(server->self, HM_LOG_WARN, "phoenix.pool", "%s has a pool of more than %d elsewhere: what is broadcast through the others is not heard",
+            hm_log(server->self, HM_LOG_WARN, "phoenix.pool",
+                   "%s has a pool of more than %d elsewhere: what is broadcast through the others is not heard",
                    server->phoenix->name, PHOENIX_POOL_MAX);
         server->too_large = true;
         return;
