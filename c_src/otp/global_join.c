@@ -84,6 +84,8 @@ static void add_known(struct global_member *m, const hm_node_name *node, int64_t
     bool added = other->known == NOT_KNOWN;
     if (added || (other->known == GLOBAL_UNKNOWN_VERSION && version))
         other->known = version;
+    if (added)
+        heal_watch(m, &other->check_ms);
     bool began_again = other->again && other->synced;
     if (began_again)
         session_drop(m, other);
@@ -114,7 +116,7 @@ static void reach_known(struct global_member *m, const hm_node_name *node, int64
         return;
     other_reach(m, other, other->synced);
     if (!other->synced)
-        session_owe_in_sync(m, other);
+        heal_watch(m, &other->owes_ms);
 }
 
 /* We are joined with them through him: what we began with them ourselves is over. */

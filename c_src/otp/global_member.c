@@ -148,7 +148,7 @@ void global_member_nodeup(struct global_member *m, const hm_node_name *node) {
     else if (tell)
         member_tell_in_sync(m, node);
     if (other->owes_ms)
-        session_owe_in_sync(m, other);
+        heal_watch(m, &other->owes_ms);
     if (m->config.connect_all)
         session_nodeup(m, other);
     go_on(m);
@@ -176,7 +176,8 @@ void member_handle_down(struct global_member *m, struct other *other, enum down_
         other->removed_late = false;
     other->known = other->pending = NOT_KNOWN;
     other->synced = other->met = false;
-    other->owes_ms = other->stranger_ms = 0;
+    other->owes_ms = other->stranger_ms = other->check_ms = 0;
+    other->asked = false;
 }
 
 void global_member_nodedown(struct global_member *m, const hm_node_name *node) {
@@ -235,7 +236,7 @@ void global_member_timer(struct global_member *m, enum global_timer timer) {
     else if (timer == GLOBAL_TIMER_REGISTRAR)
         m->registrar.due = true;
     else if (timer == GLOBAL_TIMER_HEAL)
-        session_heal(m);
+        heal_run(m);
     else
         partition_sweep(m);
     go_on(m);
@@ -263,6 +264,9 @@ bool global_member_plain(struct global_member *m, hm_term term) {
         break;
     case GLOBAL_REMOVE_CONNECTION:
         partition_on_remove(m, &message);
+        break;
+    case GLOBAL_WHEREIS_ANSWER:
+        heal_on_names(m, &message);
         break;
     case GLOBAL_WHEREIS:
         known = on_whereis(m, &message);

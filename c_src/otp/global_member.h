@@ -11,6 +11,7 @@
  *   global_locker.c     the locker: locks two partitions so that they can be joined
  *   global_registrar.c  the registrar: changes of names by this node, one at a time, under the lock on all nodes
  *   global_resolve.c    the resolver: what to do when both sides have a name
+ *   global_heal.c       the server: what did not happen although it should have, after a while
  *   global_partition.c  prevent_overlapping_partitions
  * otp/global.c runs it on a node; test/unit/otp/global_sim.h runs several against each other.
  *

@@ -89,6 +89,8 @@ struct other {
     bool redials;          /* the connection is being closed to be made anew */
     int64_t owes_ms;       /* since when he is to be told in_sync, as soon as he has said so; 0: no need */
     int64_t stranger_ms;   /* when he said in_sync without being known; 0: he did not */
+    int64_t check_ms;      /* since when he is known, and not asked yet for a name of ours; 0: no need */
+    bool asked;
     bool ignore_down;      /* global:disconnect/0 */
     bool has_his_tag;
     int64_t my_tag, his_tag, version; /* my_tag: 0 none */
@@ -183,9 +185,10 @@ bool locker_run(struct global_member *m); /* true: something was done */
 struct registration {
     TAILQ_ENTRY(registration) link;
     bool unregister, replace;
+    bool again; /* it is registered, and some may not know it */
     hm_term name, method;
     hm_pid pid;
-    void *client;
+    void *client; /* NULL: nobody waits for it */
 };
 
 enum registrar_phase {
@@ -201,7 +204,7 @@ enum registrar_phase {
 struct registrar {
     enum registrar_phase phase;
     TAILQ_HEAD(, registration) queue; /* the first is being worked on */
-    size_t count;
+    size_t count, again; /* again: of these, names that are registered already */
     unsigned times;
     bool due, yes;
     hm_term requester;
@@ -215,6 +218,8 @@ void registrar_init(struct registrar *registrar);
 void registrar_free(struct global_member *m);
 /* Takes client also on failure (the member has failed then). */
 void registrar_add(struct global_member *m, const struct global_message *message, void *client);
+/* A name of this node once more, if it is registered then. */
+void registrar_add_again(struct global_member *m, const struct global_name *name);
 bool registrar_run(struct global_member *m);
 
 /* ---- the rest ---- */
@@ -285,12 +290,19 @@ void member_tell_in_sync(struct global_member *m, const hm_node_name *node);
 /* global_session.c */
 void session_nodeup(struct global_member *m, struct other *other);
 void session_message(struct global_member *m, const struct global_message *message, bool to_locker);
-void session_heal(struct global_member *m);
-/* Known through another node: he is told in_sync when he has heard of us, too. */
-void session_owe_in_sync(struct global_member *m, struct other *other);
+void session_begin(struct global_member *m, struct other *other);
 void session_cancel(struct global_member *m, struct other *other, int64_t tag, struct news *news);
 void session_reset(struct other *other);
 void session_drop(struct global_member *m, struct other *other);
+
+/* global_heal.c */
+/* GLOBAL_TIMER_HEAL comes at this time or earlier. */
+void heal_at(struct global_member *m, int64_t at_ms);
+/* Notes the time: if that is not taken back (0) within seconds, something is missing. */
+void heal_watch(struct global_member *m, int64_t *since_ms);
+void heal_run(struct global_member *m);
+/* The answer to the question for a name of ours. */
+void heal_on_names(struct global_member *m, const struct global_message *message);
 
 /* global_join.c */
 void session_join(struct global_member *m, struct other *other);

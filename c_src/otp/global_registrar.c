@@ -20,13 +20,15 @@ static void drop_first(struct global_member *m, const char *answer) {
     struct registration *first = TAILQ_FIRST(&registrar->queue);
     TAILQ_REMOVE(&registrar->queue, first, link);
     registrar->count--;
+    registrar->again -= first->again;
     hm_term reply = {0};
     hm_build *build = answer ? member_build(m) : NULL;
     if (build) {
         hm_put_atom(build, answer);
         reply = hm_build_term(build);
     }
-    m->ports->answer(m->arg, first->client, reply);
+    if (first->client)
+        m->ports->answer(m->arg, first->client, reply);
     term_drop(&first->name);
     term_drop(&first->method);
     free(first);
@@ -64,6 +66,23 @@ void registrar_add(struct global_member *m, const struct global_message *message
         member_copy(m, message->method, &made->method);
     TAILQ_INSERT_TAIL(&registrar->queue, made, link);
     registrar->count++;
+}
+
+void registrar_add_again(struct global_member *m, const struct global_name *name) {
+    struct registrar *registrar = &m->registrar;
+    struct registration *made = registrar->count < MAX_QUEUE ? calloc(1, sizeof *made) : NULL;
+    if (!made) {
+        if (registrar->count < MAX_QUEUE)
+            member_fail(m);
+        return;
+    }
+    made->again = true;
+    made->pid = name->pid;
+    member_copy(m, name->name, &made->name);
+    member_copy(m, name->method, &made->method);
+    TAILQ_INSERT_TAIL(&registrar->queue, made, link);
+    registrar->count++;
+    registrar->again++;
 }
 
 static void begin_boss(struct global_member *m) {
@@ -112,7 +131,9 @@ static void change(struct global_member *m) {
     struct registrar *registrar = &m->registrar;
     struct registration *first = TAILQ_FIRST(&registrar->queue);
     bool wanted = true;
-    if (!first->unregister && !first->replace)
+    if (first->again)
+        wanted = hm_pid_equal(changes_where(m, first->name), first->pid);
+    else if (!first->unregister && !first->replace)
         wanted = !changes_where(m, first->name).node && !global_names_of_pid(&m->names, first->pid);
     registrar->yes = wanted;
     if (!wanted) {

@@ -67,7 +67,7 @@ void session_drop(struct global_member *m, struct other *other) {
 
 /* ---- the beginning ---- */
 
-enum { HEAL_MS = 5000, RETRY_MS = 30, RETRY_SPREAD_MS = 70 };
+enum { RETRY_MS = 30, RETRY_SPREAD_MS = 70 };
 
 static void init_connect(struct global_member *m, struct other *other, int64_t version, int64_t tag, hm_pid locker);
 
@@ -96,7 +96,7 @@ static void send_init_connect(struct global_member *m, struct other *other) {
     member_cast(m, GLOBAL_SERVER, other->name);
 }
 
-static void begin(struct global_member *m, struct other *other) {
+void session_begin(struct global_member *m, struct other *other) {
     other->my_tag = ++m->next_tag;
     other->resolver = other->my_tag;
     send_init_connect(m, other);
@@ -105,19 +105,11 @@ static void begin(struct global_member *m, struct other *other) {
 void session_nodeup(struct global_member *m, struct other *other) {
     if ((other->known != NOT_KNOWN && !other->again) || other->resolver)
         return; /* known from others, or met already */
-    begin(m, other);
+    session_begin(m, other);
     if (other->early.set) {
         other->early.set = false;
         init_connect(m, other, other->early.version, other->early.tag, other->early.locker);
     }
-}
-
-static void heal_at(struct global_member *m, int64_t at_ms) {
-    if (m->heal_ms && m->heal_ms <= at_ms)
-        return;
-    int64_t left = at_ms - m->ports->now_ms(m->arg);
-    m->heal_ms = at_ms;
-    m->ports->set_timer(m->arg, GLOBAL_TIMER_HEAL, left > 0 ? left : 0);
 }
 
 /*
@@ -199,13 +191,12 @@ static void init_connect(struct global_member *m, struct other *other, int64_t v
     other->has_his_tag = true;
     other->his_tag = tag;
     if (!other->resolver) {
-        /* We know him, or have been told that he is in sync. As a rule he is about to hear the same of us; else see session_heal. */
+        /* We know him, or have been told that he is in sync. As a rule he is about to hear the same of us; else see global_heal.c. */
         other->early.set = true;
         other->early.version = version;
         other->early.tag = tag;
         other->early.locker = locker;
-        other->early.since_ms = m->ports->now_ms(m->arg);
-        heal_at(m, other->early.since_ms + HEAL_MS);
+        heal_watch(m, &other->early.since_ms);
         return;
     }
     other->early.set = false;
@@ -259,67 +250,6 @@ static void on_cancel(struct global_member *m, const struct global_message *mess
     struct other *other = other_find(m, message->node);
     if (other && message->has_tag && other->my_tag == message->tag)
         restart(m, other, other->my_tag);
-}
-
-void session_owe_in_sync(struct global_member *m, struct other *other) {
-    other->owes_ms = m->ports->now_ms(m->arg);
-    heal_at(m, other->owes_ms + HEAL_MS);
-}
-
-/* HEAL_MS after this; when it is not, the timer comes then. */
-static bool is_due(struct global_member *m, int64_t since_ms) {
-    if (m->ports->now_ms(m->arg) - since_ms >= HEAL_MS)
-        return true;
-    heal_at(m, since_ms + HEAL_MS);
-    return false;
-}
-
-static void begin_again(struct global_member *m, struct other *other) {
-    log_info(m->config.log, "global.again", "%s does not know us: a session with it is begun again",
-             hm_node_name_text(other->name));
-    other->again = true;
-    begin(m, other);
-}
-
-/*
- * Who told us of him ended before it told him of us: he waits for a session with us, or has given his up, and we take him for known and never
- * get in sync. OTP leaves it so. After a while we begin a session as if the connection were new; his init_connect counts if he
- * acknowledges ours with the tag of it. One of us that waits in the same way does likewise. The other way round, a BEAM that knows us would ignore
- * our session: it has to forget us first. Here the sessions that restart() has put off begin, too.
- */
-void session_heal(struct global_member *m) {
-    struct other *other, *next;
-    int64_t now = m->ports->now_ms(m->arg);
-    m->heal_ms = 0;
-    HASH_ITER(hh, m->others, other, next) {
-        if (other->up && other->retry_ms) {
-            if (now < other->retry_ms) {
-                heal_at(m, other->retry_ms);
-                continue;
-            }
-            other->retry_ms = 0;
-            session_nodeup(m, other);
-            continue;
-        }
-        if (!other->up || other->resolver)
-            continue;
-        if (other->early.set && !(other->known != NOT_KNOWN && other->synced)) {
-            if (is_due(m, other->early.since_ms))
-                begin_again(m, other);
-        } else if (other->owes_ms && is_due(m, other->owes_ms)) {
-            if (other->met) {
-                begin_again(m, other);
-            } else { /* he knows us from before, and so does not say it */
-                other->owes_ms = 0;
-                member_tell_in_sync(m, other->name);
-            }
-        } else if (other->stranger_ms && other->known == NOT_KNOWN && is_due(m, other->stranger_ms)) {
-            log_info(m->config.log, "global.again", "%s knows us, and we do not know it: the connection is made anew",
-                     hm_node_name_text(other->name));
-            other->stranger_ms = 0;
-            partition_begin_anew(m, other);
-        }
-    }
 }
 
 /* ---- lock, exchange, resolved ---- */
@@ -476,10 +406,8 @@ static void on_in_sync(struct global_member *m, const struct global_message *mes
     if (answers)
         member_tell_in_sync(m, other->name);
     other->owes_ms = 0;
-    if (other->known == NOT_KNOWN && message->flag) {
-        other->stranger_ms = m->ports->now_ms(m->arg);
-        heal_at(m, other->stranger_ms + HEAL_MS);
-    }
+    if (other->known == NOT_KNOWN && message->flag)
+        heal_watch(m, &other->stranger_ms);
 }
 
 void session_message(struct global_member *m, const struct global_message *message, bool to_locker) {

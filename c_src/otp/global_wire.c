@@ -125,6 +125,10 @@ bool global_read_plain(struct names *names, hm_term term, struct global_message 
     } else if (hm_match(term, "{whereis, ~t, ~t}", &m->name, &m->client)) {
         m->kind = GLOBAL_WHEREIS;
         good = true;
+    } else if (hm_match(term, "{{global_names, ~a}, ~t}", &node, &a)) {
+        m->kind = GLOBAL_WHEREIS_ANSWER;
+        m->flag = !hm_is_atom(a, "undefined");
+        good = read_node(names, node, &m->node);
     }
     if (!good)
         m->kind = GLOBAL_UNKNOWN;

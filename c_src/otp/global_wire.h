@@ -33,6 +33,7 @@ enum global_kind {
     GLOBAL_LOST_CONNECTION, /* node lost other; creation, operation */
     GLOBAL_REMOVE_CONNECTION, /* node */
     GLOBAL_WHEREIS,          /* name, client: From */
+    GLOBAL_WHEREIS_ANSWER,   /* node; flag: it has the name of ours that it was asked for */
     /* calls */
     GLOBAL_SET_LOCK,     /* resource, requester */
     GLOBAL_DEL_LOCK,     /* resource, requester */

@@ -14,7 +14,7 @@ all() ->
         ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 %% junk ends the global of a BEAM, and with it the VM
-groups() -> [{hermod_only, [], [junk, junk_of_a_session, register_global_option]}].
+groups() -> [{hermod_only, [], [names_that_beams_lost, junk, junk_of_a_session, register_global_option]}].
 
 init_per_suite(C) ->
     [{mesh, mesh:start([{t1, #{as => "a"}}, {b1, #{as => "b"}}, {b2, #{as => "c"}},
@@ -304,6 +304,20 @@ newcomer_learns(C) ->
          ?assertEqual(lists:sort([{own, Own} | Before]), mesh:healthy(M, [t3 | ?ALL]))
      end) || {As, Through} <- [{"A", b1}, {"z", t1}]],
     [begin mesh:agreed(M0, Name, Pid), 'end'(M0, Pid) end || {Name, Pid} <- Before].
+
+%% As after restart_connect/3 of OTP 28, or when new_nodes came late: in sync, and without the names of a node. They come back by themselves.
+names_that_beams_lost(C) ->
+    mesh:with(m(C), [{t3, #{as => "A"}}], fun(M) ->
+        Names = [{Name, register(M, t3, Name)} || Name <- [name(), <<"binary">>, {"a", 1}]],
+        true = mesh:connect(M, t3, t1),
+        mesh:whole(M, [t3 | ?ALL]),
+        [mesh:agreed(M, Name, Pid) || {Name, Pid} <- Names],
+        Forget = fun(State) -> [ets:delete(global_names, Name) || {Name, _} <- Names], State end,
+        [mesh:run(M, B, sys, replace_state, [global_name_server, Forget]) || B <- [b1, b2]],
+        undefined = mesh:ask(M, b1, {global_whereis, <<"binary">>}),
+        [mesh:agreed(M, Name, Pid) || {Name, Pid} <- Names],
+        mesh:healthy(M, [t3 | ?ALL])
+    end).
 
 %% A hidden target is in nobody's mesh: it learns no names, is asked for no lock, and sync does not wait for it.
 hidden_takes_no_part(C) ->

@@ -237,4 +237,57 @@ static inline void lone_pass_time(struct lone *lone, int64_t ms) {
         }
 }
 
+/* We join the peer, who knows the third node, over whose connection `third_begins` a session of its own by then. */
+static inline void lone_join(struct lone *lone, bool third_is_up, bool third_begins) {
+    if (third_is_up)
+        global_member_nodeup(lone->member, lone->third);
+    if (third_begins)
+        lone_hear_init(lone, lone->third, 200);
+    lone_sent(lone);
+    int64_t tag = lone_lock_both(lone, lone->peer);
+    LONE_HEAR(lone, true, "{exchange, 'peer@host', [], [], ~i}", tag);
+    LONE_HEAR(lone, true, "{resolved, 'peer@host', [], [{'third@host', 8}], unused, [], ~i}", tag);
+}
+
+/* The end of a session with the peer, who knows nobody. */
+static inline void lone_join_directly(struct lone *lone, int64_t tag) {
+    LONE_HEAR(lone, true, "{exchange, 'peer@host', [], [], ~i}", tag);
+    LONE_HEAR(lone, true, "{resolved, 'peer@host', [], [], unused, [], ~i}", tag);
+    lone_grant(lone);
+    lone_sent(lone);
+}
+
+static inline void lone_hear_in_sync(struct lone *lone, bool takes_part) {
+    LONE_HEAR(lone, true, "{in_sync, 'third@host', ~a}", takes_part ? "true" : "false");
+}
+
+#define LONE_IN_SYNC "third@host {in_sync,me@host,true}\n"
+
+static inline void lone_assert_counts(struct lone *lone, size_t known, size_t synced) {
+    struct global_counts counts = global_member_count(lone->member);
+    assert_int_equal(counts.known, known);
+    assert_int_equal(counts.synced, synced);
+}
+
+/* As another node's registrar has it done, whose lock is taken for granted. */
+static inline void lone_change(struct lone *lone, hm_build *request) {
+    hm_build *reply = hm_build_new();
+    assert_int_equal(hm_build_error(request), HM_OK);
+    assert_int_equal(global_member_call(lone->member, (hm_pid){lone->peer, 60, 0, 9}, hm_build_term(request), reply, NULL, NULL), GLOBAL_ANSWERED);
+    hm_build_free(request);
+    hm_build_free(reply);
+}
+
+static inline void lone_register(struct lone *lone, const char *name, hm_pid pid) {
+    hm_build *build = hm_build_new();
+    hm_put_format(build, "{register, ~a, ~p, ~t}", name, pid, global_method_term(GLOBAL_RANDOM_EXIT));
+    lone_change(lone, build);
+}
+
+static inline void lone_unregister(struct lone *lone, const char *name) {
+    hm_build *build = hm_build_new();
+    hm_put_format(build, "{unregister, ~a}", name);
+    lone_change(lone, build);
+}
+
 #endif

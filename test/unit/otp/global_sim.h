@@ -256,7 +256,7 @@ static inline int sim_port_send_pid(void *arg, enum global_actor from, hm_pid to
     struct sim_node *node = arg;
     int index = sim_index(node->sim, to.node);
     assert_true(index >= 0);
-    enum sim_kind kind = to.id == 1 + GLOBAL_LOCKER ? SIM_TO_LOCKER : SIM_MESSAGE;
+    enum sim_kind kind = to.id == 1 + GLOBAL_LOCKER ? SIM_TO_LOCKER : to.id == 1 + GLOBAL_SERVER ? SIM_PLAIN : SIM_MESSAGE;
     sim_put(node->sim, node->index, index, 1 + from, to.id, (struct sim_mail){.kind = kind, .pid = to, .term = message});
     return HM_OK;
 }

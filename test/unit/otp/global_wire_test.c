@@ -275,6 +275,11 @@ static void learn(const struct golden *golden, void *context) {
 static void look_at(void *arg, const char *way, hm_term message) {
     struct shapes *shapes = arg;
     char *text = NULL;
+    hm_term name, from;
+    if (hm_match(message, "{whereis, ~t, {~t, {global_names, _}}}", &name, &from)) {
+        assert_int_equal(hm_term_type(from), HM_TYPE_PID);
+        return; /* a BEAM sends it only to itself: global_SUITE has one answer it */
+    }
     assert_int_equal(hm_term_print(message, HM_SYNTAX_ERLANG, 300, &text), HM_OK);
     shapes->foreign = text;
     walk(shapes, way, message);
