@@ -43,14 +43,32 @@ static bool parse_text(struct parser *p, enum text_kind kind) {
     return parsed;
 }
 
+/* How much of a name there is here; the text is UTF-8, and ends in a 0. */
+static size_t letter_size(const struct parser *p, const char *at, bool first) {
+    return (uint8_t)*at & 0x80 ? words_letter_size(bytes_of(at, strnlen(at, 4)), p->elixir, first) : 0;
+}
+
+static size_t inner_size(const struct parser *p, const char *at) {
+    return words_is_inner(*at) ? 1 : letter_size(p, at, false);
+}
+
+/* Not an alias, but what may follow a colon in Elixir, or stand before one. */
+static bool begins_word(const struct parser *p, const char *at) {
+    return words_is_lower(*at) || words_is_upper(*at) || *at == '_' || letter_size(p, at, true);
+}
+
 /* An identifier as it stands there; with a ? or ! at its end in Elixir. */
 static struct bytes take_word(struct parser *p) {
     const char *start = p->at;
-    while (words_is_inner(*p->at))
-        p->at++;
+    for (size_t size; (size = inner_size(p, p->at)); p->at += size)
+        continue;
     if (p->elixir && (*p->at == '?' || *p->at == '!'))
         p->at++;
     return bytes_of(start, (size_t)(p->at - start));
+}
+
+static size_t operator_size(const char *at) {
+    return words_operator_size(bytes_of(at, strnlen(at, 4)));
 }
 
 /* :name, :"any text", :+ ; after the colon. */
@@ -58,9 +76,9 @@ static bool parse_elixir_atom(struct parser *p) {
     const char *start = p->at;
     if (*p->at == '"' || *p->at == '\'')
         return parse_text(p, TEXT_ATOM);
-    if (words_is_lower(*p->at) || words_is_upper(*p->at) || *p->at == '_')
+    if (begins_word(p, p->at))
         return put_atom(p, take_word(p), start);
-    size_t size = words_operator_size(bytes_of(p->at, strlen(p->at)));
+    size_t size = operator_size(p->at);
     if (!size)
         return parse_fail_expected(p, "an atom after the colon");
     p->at += size;
@@ -99,21 +117,29 @@ static bool is_keyword(const struct parser *p) {
         if (!*t)
             return false;
         t++;
-    } else if (words_is_lower(*t) || words_is_upper(*t) || *t == '_') {
-        while (words_is_inner(*t))
-            t++;
+    } else if (begins_word(p, t)) {
+        for (size_t size; (size = inner_size(p, t)); t += size)
+            continue;
         if (*t == '?' || *t == '!')
             t++;
     } else {
-        return false;
+        size_t size = operator_size(t);
+        return size && t[size] == ':' && t[size + 1] && strchr(" \t\r\n", t[size + 1]); /* &:lists.map/2 is no key */
     }
     return t[0] == ':' && t[1] != ':';
 }
 
 static bool parse_keyword_key(struct parser *p) {
     const char *start = p->at;
-    if (!(*p->at == '"' ? parse_text(p, TEXT_ATOM) : put_atom(p, take_word(p), start)))
-        return false;
+    if (*p->at == '"') {
+        if (!parse_text(p, TEXT_ATOM))
+            return false;
+    } else {
+        struct bytes key = begins_word(p, p->at) ? take_word(p) : bytes_of(start, operator_size(start));
+        p->at = start + key.size;
+        if (!put_atom(p, key, start))
+            return false;
+    }
     p->at++; /* the colon */
     return true;
 }
@@ -246,6 +272,11 @@ static bool parse_pid(struct parser *p) {
     return parsed;
 }
 
+/* Without quotes, in Erlang. */
+static bool begins_atom(const struct parser *p) {
+    return words_is_lower(*p->at) || letter_size(p, p->at, true);
+}
+
 /* An atom as the syntax has it, without anything around it. */
 static bool parse_module(struct parser *p) {
     const char *start = p->at;
@@ -257,7 +288,7 @@ static bool parse_module(struct parser *p) {
         return parse_alias(p);
     if (!p->elixir && *p->at == '\'')
         return parse_text(p, TEXT_ATOM);
-    if (!p->elixir && words_is_lower(*p->at))
+    if (!p->elixir && begins_atom(p))
         return put_atom(p, take_word(p), start);
     return parse_fail_expected(p, "a module");
 }
@@ -266,9 +297,9 @@ static bool parse_function(struct parser *p) {
     const char *start = p->at;
     if (*p->at == '\'' || *p->at == '"')
         return parse_text(p, TEXT_ATOM);
-    if (words_is_lower(*p->at) || words_is_upper(*p->at) || *p->at == '_')
+    if (begins_word(p, p->at))
         return put_atom(p, take_word(p), start);
-    size_t size = p->elixir ? words_operator_size(bytes_of(p->at, strlen(p->at))) : 0;
+    size_t size = p->elixir ? operator_size(p->at) : 0;
     if (!size)
         return parse_fail_expected(p, "the name of a function");
     p->at += size;
@@ -321,6 +352,11 @@ static bool word_is(struct bytes word, const char *text) {
     return bytes_equal(word, bytes_of(text, strlen(text)));
 }
 
+/* #PID<0.1.0>, <0.1.0>, #Ref<...>: what the shells print for eyes only. */
+static bool fail_opaque(struct parser *p) {
+    return parse_fail(p, "this says too little to be read (a pid is written <\"node@host\".Id.Serial.Creation>)");
+}
+
 static bool parse_erlang(struct parser *p) {
     const char *start = p->at;
     switch (*p->at) {
@@ -329,16 +365,18 @@ static bool parse_erlang(struct parser *p) {
     case '$': return parse_character_term(p);
     case '#':
         p->at++;
+        if (words_is_upper(*p->at))
+            return fail_opaque(p);
         return parse_next_is(p, "{") ? parse_map(p, NULL) : parse_fail_expected(p, "{");
     default: break;
     }
-    if (words_is_lower(*p->at)) {
+    if (begins_atom(p)) {
         struct bytes word = take_word(p);
         if (word_is(word, "fun"))
             return parse_external_fun(p);
         return put_atom(p, word, start);
     }
-    if (words_is_upper(*p->at) || *p->at == '_')
+    if (words_is_upper(*p->at) || *p->at == '_' || letter_size(p, p->at, false))
         return parse_fail(p, "a variable is no term (write the value, or quotes around an atom)");
     return parse_fail_expected(p, "a term");
 }
@@ -362,7 +400,9 @@ static bool parse_elixir(struct parser *p) {
     }
     if (words_is_upper(*p->at))
         return parse_alias(p);
-    if (words_is_lower(*p->at) || *p->at == '_') {
+    if (*p->at == '#')
+        return fail_opaque(p);
+    if (begins_word(p, p->at)) {
         struct bytes word = take_word(p);
         if (word_is(word, "nil") || word_is(word, "true") || word_is(word, "false"))
             return put_atom(p, word, start);
@@ -384,7 +424,7 @@ static bool parse_here(struct parser *p) {
         if (*p->at++ == '<')
             return parse_bits(p);
         p->at--;
-        return parse_fail_expected(p, "another <");
+        return words_is_digit(*p->at) ? fail_opaque(p) : parse_fail_expected(p, "another <");
     case '-':
     case '+':
     case '0' ... '9': return parse_number_term(p);

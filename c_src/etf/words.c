@@ -1,5 +1,7 @@
 #include "etf/words.h"
 
+#include "etf/utf8.h"
+
 static bool all_inner(struct bytes text) {
     for (size_t i = 0; i < text.size; i++)
         if (!words_is_inner((char)text.at[i]))
@@ -56,10 +58,33 @@ bool words_is_elixir_alias(struct bytes text, struct bytes *alias) {
     return !start;
 }
 
+static bool is_letter_of_elixir(uint32_t c, bool first) {
+    static const struct {
+        uint32_t first, last;
+    } none[] = {{0x00, 0xA9},     {0xAB, 0xB4},     {0xB6, 0xB6},     {0xB8, 0xB9},     {0xBB, 0xBF},     {0xD7, 0xD7},
+                {0xF7, 0xF7},     {0x2000, 0x206F}, {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, {0x2E00, 0x2E7F}, {0x3000, 0x3004},
+                {0x3008, 0x3020}, {0xD800, 0xF8FF}, {0xFE10, 0xFE6F}, {0xFF00, 0xFF0F}, {0xFFF0, 0xFFFF}, {0x1F000, 0x1FAFF}};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (c >= none[i].first && c <= none[i].last)
+            return false;
+    bool combines = c == 0xB7 || (c >= 0x300 && c <= 0x36F);
+    return utf8_is_printable(c) && !(first && combines);
+}
+
+size_t words_letter_size(struct bytes text, bool elixir, bool first) {
+    uint32_t c;
+    size_t size = text.size ? utf8_next(text.at, text.at + text.size, &c) : 0;
+    if (size < 2)
+        return 0;
+    if (elixir)
+        return is_letter_of_elixir(c, first) ? size : 0;
+    return c >= (first ? 0xDFu : 0xC0u) && c <= 0xFF && c != 0xD7 && c != 0xF7 ? size : 0;
+}
+
 size_t words_operator_size(struct bytes text) {
     /* longer ones before those that they begin with */
     static const char *const operators[] = {
-        "===",  "!==", "...", "<<<", ">>>", "|||", "&&&", "^^^", "+++", "---", "~>>", "<<~", "<~>", "==",
+        "..//", "<<>>", "%{}", "{}", "**", "~>", "<~", "%", "===",  "!==", "...", "<<<", ">>>", "|||", "&&&", "^^^", "+++", "---", "~>>", "<<~", "<~>", "==",
         "!=",   "=~",  "<=",  ">=",  "&&",  "||",  "++",  "--",  "..",  "<>",  "|>",  "<-",  "->",  "::",
         "\\\\", "+",   "-",   "*",   "/",   "<",   ">",   "!",   "=",   "&",   "|",   "^",   "@",   ".",
     };

@@ -17,6 +17,10 @@ bool words_is_elixir_atom(struct bytes text);
 bool words_is_elixir_key(struct bytes text);
 /* 'Elixir.Foo.Bar': the part that Elixir writes, Foo.Bar. */
 bool words_is_elixir_alias(struct bytes text, struct bytes *alias);
+/* The size of the letter beyond ASCII at the beginning of the text, with which a name without quotes may begin (`first`) or go on; 0 when
+ * there is none. Erlang: those of Latin-1. Elixir: of all scripts; whole blocks of punctuation, symbols and private characters are left
+ * out, and more is not known of characters here. */
+size_t words_letter_size(struct bytes text, bool elixir, bool first);
 /* The operator at the beginning of the text, the longest, that may follow a colon; 0 when there is none. */
 size_t words_operator_size(struct bytes text);
 

@@ -45,6 +45,8 @@ static void parses_erlang(void **state) {
         {"'\\'\\101\\^G'", "'\\'A\\x{7}'"},
         {"fun lists:'map'/2", "fun lists:map/2"},
         {"<\"a@host\".1.2.3>", "<a@host.1.2>"},
+        /* what io:format writes without quotes */
+        {"{é,ñandú,fun ß:ø/1,aÀ}", "{'é','ñandú',fun 'ß':'ø'/1,'aÀ'}"},
         {"340282366920938463463374607431768211456", "340282366920938463463374607431768211456"},
         {"-340282366920938463463374607431768211456", "-340282366920938463463374607431768211456"},
     };
@@ -68,6 +70,14 @@ static void parses_elixir(void **state) {
         {"[&Enum.map/2, &:lists.map/2, &:erlang.+/2]",
          "[fun 'Elixir.Enum':map/2,fun lists:map/2,fun erlang:'+'/2]"},
         {"[1 | 2]", "[1|2]"},
+        /* what inspect writes without quotes (Elixir 1.14): letters of all scripts, and operators, also as keys */
+        {"[:é, :日本, :éa?, :a·b, é: 1, 日: 2]", "['é','日本','éa?','a·b',{'é',1},{'日',2}]"},
+        {"[:{}, :%{}, :%, :<<>>, :..//, :.., :**, :~>, :<~, :<<<, :|>]", "['{}','%{}','%','<<>>','..//','..','**','~>','<~','<<<','|>']"},
+        {"[+: 1, -: 2, &: 3, .: 4, ..: 5, {}: 6, %{}: 7, <<>>: 8, %: 9, !: 10, |: 11, ->: 12, ..//: 13]",
+         "[{'+',1},{'-',2},{'&',3},{'.',4},{'..',5},{'{}',6},{'%{}',7},{'<<>>',8},{'%',9},{'!',10},{'|',11},{'->',12},{'..//',13}]"},
+        {"%{&: &:lists.map/2, *: -1}", "#{'&' => fun lists:map/2,'*' => -1}"},
+        {"[&Kernel.+/2, &Kernel.//2, &Kernel.../2, &Kernel...///3]",
+         "[fun 'Elixir.Kernel':'+'/2,fun 'Elixir.Kernel':'/'/2,fun 'Elixir.Kernel':'..'/2,fun 'Elixir.Kernel':'..//'/3]"},
     };
     EXPECT(rows, HM_SYNTAX_ELIXIR);
 }
@@ -93,7 +103,9 @@ static void says_what_is_wrong_and_where(void **state) {
     static const struct row erlang[] = {
         {"", "expected a term at column 1, where the text ends"},
         {"{a, b", "expected , or } at column 6, where the text ends"},
-        {"[é a]", "expected a term at column 2, not é"},
+        {"[日 a]", "expected a term at column 2, not 日"},
+        {"[÷ a]", "expected a term at column 2, not ÷"},
+        {"[Éa]", "a variable is no term (write the value, or quotes around an atom) at column 2"},
         {"['é' a]", "expected , or | or ] at column 6, not a"},
         {"{a,\n  b,\n  c d}", "expected , or } at line 3, column 5, not d"},
         {"a b", "expected the end at column 3, not b"},
@@ -107,7 +119,9 @@ static void says_what_is_wrong_and_where(void **state) {
         {"<<300>>", "the integer does not fit into 8 bits at column 3"},
         {"<<\"日\">>", "a character over 255 needs \"text\"/utf8, for the text at column 3"},
         {"\"\\x{D800}\"", "there is no character D800 at column 3"},
-        {"<1>", "expected another < at column 2, not 1"},
+        {"<a>", "expected another < at column 2, not a"},
+        {"<0.1.0>", "this says too little to be read (a pid is written <\"node@host\".Id.Serial.Creation>) at column 2"},
+        {"#Ref<0.1.2.3>", "this says too little to be read (a pid is written <\"node@host\".Id.Serial.Creation>) at column 2"},
         {"-", "expected a digit at column 2, where the text ends"},
     };
     static const struct row elixir[] = {
@@ -115,6 +129,10 @@ static void says_what_is_wrong_and_where(void **state) {
         {"~s(a)", "of the sigils only ~c\"...\" is known at column 1"},
         {"hello", "a variable is no term (an atom is :hello) at column 1"},
         {":", "expected an atom after the colon at column 2, where the text ends"},
+        {"#PID<0.1.0>", "this says too little to be read (a pid is written <\"node@host\".Id.Serial.Creation>) at column 1"},
+        {":★", "expected an atom after the colon at column 2, not ★"},
+        {"é", "a variable is no term (an atom is :é) at column 1"},
+        {"[+:a]", "expected a digit at column 3, not :"},
     };
     EXPECT(erlang, HM_SYNTAX_ERLANG);
     EXPECT(elixir, HM_SYNTAX_ELIXIR);
