@@ -138,6 +138,9 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_leaks=1:detect_stack_use_after_re
 export UBSAN_OPTIONS ?= abort_on_error=1:halt_on_error=1:print_stacktrace=1
 
 Q := $(if $(V),,@)
+
+# For targets that people run as they are, `make run` above all: every core, unless -j was given. In a recipe only.
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 say = $(if $(V),,@printf '  %-8s %s\n' '$1' '$2')
 
 # ---- all ----
@@ -334,10 +337,10 @@ bench: all ## measure beside a BEAM in the same role
 
 test: ## install what the tests need, then unit tests, corpus replay and BEAM suites
 	@scripts/bootstrap test
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory fuzz-replay
-	@$(MAKE) --no-print-directory check-install
-	@$(MAKE) --no-print-directory beam
+	@$(MAKE) --no-print-directory $(jobs) unit
+	@$(MAKE) --no-print-directory $(jobs) fuzz-replay
+	@$(MAKE) --no-print-directory $(jobs) check-install
+	@$(MAKE) --no-print-directory $(jobs) beam
 
 asan: ## the same with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory VARIANT=asan unit
@@ -355,7 +358,7 @@ everything: all unit-build fuzz-replay-build examples
 .PHONY: run install uninstall check-install
 run: ## install what is missing, build, and start a node in the foreground; ARGS='--sname a'
 	@scripts/bootstrap run
-	@$(MAKE) --no-print-directory $(PROGRAM)
+	@$(MAKE) --no-print-directory $(jobs) $(PROGRAM)
 	@exec $(PROGRAM) start --hints $(ARGS)
 
 $(B)/hermod.1: $(PROGRAM)

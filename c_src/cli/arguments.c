@@ -97,6 +97,9 @@ int settings_read_environment(struct settings *settings, unsigned command, char 
         /* An empty variable is how a shell script says "not set". */
         if (!value || !*value || strcmp(option->name, "help") == 0)
             continue;
+        /* Kubernetes tells every pod of a service that is called hermod: HERMOD_PORT=tcp://10.0.0.1:9100. */
+        if (option->kind == KIND_PORTS && strstr(value, "://"))
+            continue;
         snprintf(label, sizeof label, "$%s", variable);
         int error = option->kind == KIND_LIST
                         ? read_list(settings, option, value, label, why, capacity)

@@ -289,13 +289,19 @@ static int start_finder(struct daemon *daemon) {
     return error ? give_up(exit_code_of(error), "--discover: %s", why) : EXIT_FINE;
 }
 
+static const char *advice(int error) {
+    return error == HM_EEPMD    ? ": start it with `epmd -daemon', or do without (--no-epmd)"
+           : error == HM_ETAKEN ? ": give this node another one with --sname or --name, or stop that one"
+                                : "";
+}
+
 static void on_ready(void *arg, int error, const char *text) {
     struct daemon *daemon = arg;
     if (daemon->over)
         return;
     if (error) {
-        finish(daemon, give_up(exit_code_of(error), "%s cannot start: %s", hm_node_name_of(daemon->node),
-                               text && *text ? text : hm_strerror(error)));
+        finish(daemon, give_up(exit_code_of(error), "%s cannot start: %s%s", hm_node_name_of(daemon->node),
+                               text && *text ? text : hm_strerror(error), advice(error)));
         return;
     }
     int code = read_connects(daemon, true);
@@ -309,8 +315,9 @@ static void on_ready(void *arg, int error, const char *text) {
 
 static int explain_listen(const struct settings *settings, int error) {
     const char *address = settings->listen ? settings->listen : "all addresses";
-    if (error == HM_ENOENT || error == HM_ENOCONNECTION)
-        return give_up(EXIT_USAGE, "--listen: this machine has no address %s", address);
+    if (error == HM_ENOENT || error == HM_ENOCONNECTION || (error == HM_ESYSTEM && errno == EADDRNOTAVAIL))
+        return give_up(EXIT_USAGE, "--listen: this machine has no address %s%s%s", address, settings->family ? " of the family " : "",
+                       settings->family == HM_FAMILY_INET ? "inet" : settings->family ? "inet6" : "");
     if (error != HM_ESYSTEM)
         return give_up(exit_code_of(error), "cannot listen: %s", hm_strerror(error));
     const char *cause = strerror(errno);

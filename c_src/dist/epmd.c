@@ -83,7 +83,7 @@ static bool start_daemon(struct registration *registration) {
         registration->daemon = 0;
         registration->daemon_since.ns = 0;
         log_warn(registration->dist->log, "epmd.start",
-                 "cannot start \"%s\": %s; start epmd by hand, or say how",
+                 "cannot start \"%s\" (%s): it comes with Erlang",
                  config->start, strerror(errno));
         return false;
     }

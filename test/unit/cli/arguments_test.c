@@ -138,6 +138,27 @@ static void the_environment(void **state) {
     settings_fini(&p.settings);
 }
 
+static char *of_kubernetes(const char *name) {
+    static char value[] = "tcp://10.96.0.7:9100";
+    return strcmp(name, "HERMOD_PORT") == 0 ? value : NULL;
+}
+
+static char *mistaken_port(const char *name) {
+    static char value[] = "nine";
+    return strcmp(name, "HERMOD_PORT") == 0 ? value : NULL;
+}
+
+/* A service that is called hermod puts a variable into every pod, which is no option of ours. */
+static void kubernetes_is_not_meant(void **state) {
+    struct parsed p;
+    char why[WHY_BYTES];
+    PARSE(&p, IN_START, "--hidden");
+    assert_int_equal(settings_read_environment(&p.settings, IN_START, of_kubernetes, why, sizeof why), 0);
+    assert_int_equal(p.settings.port.first, 0);
+    assert_int_equal(settings_read_environment(&p.settings, IN_START, mistaken_port, why, sizeof why), HM_EINVAL);
+    settings_fini(&p.settings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_to_give_a_value),
@@ -145,6 +166,7 @@ int main(void) {
         cmocka_unit_test(complaints),
         cmocka_unit_test(the_cookie_is_wiped_from_the_arguments),
         cmocka_unit_test(the_environment),
+        cmocka_unit_test(kubernetes_is_not_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
