@@ -27,7 +27,7 @@ static void on_connected(void *arg, int error, const char *text) {
     if (chat->over)
         return;
     if (error)
-        chat_finish(chat, give_up(exit_code_of(error), "no connection to %s: %s", chat->target.text,
+        chat_finish(chat, give_up(exit_code_of_connection(error), "no connection to %s: %s", chat->target.text,
                                   text && *text ? text : hm_strerror(error)));
     else
         chat_join(chat);

@@ -53,3 +53,7 @@ int exit_code_of(int error) {
         return EXIT_FAILED;
     }
 }
+
+int exit_code_of_connection(int error) {
+    return error == HM_ENAME ? EXIT_NO_CONNECTION : exit_code_of(error);
+}

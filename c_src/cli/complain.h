@@ -24,5 +24,7 @@ int complain(int error, char *why, size_t capacity, const char *format, ...) __a
 int give_up(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code for an enum hm_error. */
 int exit_code_of(int error);
+/* The same when a node cannot be connected: that it calls itself something else is no mistake on the command line. */
+int exit_code_of_connection(int error);
 
 #endif

@@ -74,7 +74,7 @@ static void on_connected(void *arg, int error, const char *text) {
     if (tool->over)
         return;
     if (error) {
-        tool_finish(tool, give_up(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+        tool_finish(tool, give_up(exit_code_of_connection(error), "no connection to %s: %s", tool->target.text,
                                   text && *text ? text : hm_strerror(error)));
         return;
     }
@@ -96,7 +96,7 @@ static void on_ready(void *arg, int error, const char *text) {
     }
     error = hm_connect(tool->node, tool->peer, on_connected, tool);
     if (error)
-        tool_finish(tool, give_up(exit_code_of(error), "no connection to %s: %s", tool->target.text,
+        tool_finish(tool, give_up(exit_code_of_connection(error), "no connection to %s: %s", tool->target.text,
                                   hm_strerror(error)));
 }
 

@@ -21,7 +21,7 @@ static const struct {
     [DOWN_NO_HOST] = {"no_host", "no such host", HM_ENOCONNECTION},
     [DOWN_NO_EPMD] = {"no_epmd", "no epmd", HM_EEPMD},
     [DOWN_NO_NODE] = {"no_node", "no such node", HM_ENOCONNECTION},
-    [DOWN_REFUSED] = {"connection_refused", "connection refused", HM_ENOCONNECTION},
+    [DOWN_REFUSED] = {"connection_refused", "cannot connect", HM_ENOCONNECTION},
     [DOWN_SETUP_TIMEOUT] = {"timeout", "timeout while connecting", HM_ENOCONNECTION},
     [DOWN_COOKIE] = {"cookie", "cookies differ", HM_ECOOKIE},
     [DOWN_FLAGS] = {"flags", "missing distribution flags", HM_EFLAGS},

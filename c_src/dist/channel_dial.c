@@ -42,12 +42,13 @@ static void on_connected(void *arg, int fd, int error) {
         channel_begin(channel, fd);
         return;
     }
-    snprintf(detail, sizeof detail, "cannot connect to its port: %s", strerror(error));
+    snprintf(detail, sizeof detail, "port %u: %s", channel->dialling->port, strerror(error));
     channel_down(channel, DOWN_REFUSED, detail);
 }
 
 static void connect_to(struct channel *channel, uint16_t port) {
     struct dialling *dialling = channel->dialling;
+    dialling->port = port;
     channel_arm_setup(channel);
     dialling->connector = connect_open(channel->dist, &dialling->addresses, port, channel->dist->setup_ms,
                                        on_connected, channel);
@@ -57,6 +58,8 @@ static void connect_to(struct channel *channel, uint16_t port) {
 
 static void on_port(void *arg, int error, uint16_t port) {
     struct channel *channel = arg;
+    char detail[80];
+    snprintf(detail, sizeof detail, "nobody answers on port %u of that host", (unsigned)channel->dist->epmd.port);
     channel->dialling->query = NULL;
     if (error == HM_OK)
         connect_to(channel, port);
@@ -65,7 +68,7 @@ static void on_port(void *arg, int error, uint16_t port) {
     else if (error == HM_ENOMEM)
         channel_down(channel, DOWN_MEMORY, "out of memory");
     else
-        channel_down(channel, DOWN_NO_EPMD, "no epmd answers on that host");
+        channel_down(channel, DOWN_NO_EPMD, detail);
 }
 
 static void on_resolved(void *arg, const struct addresses *addresses) {

@@ -26,6 +26,7 @@ struct dialling {
     struct epmd_query *query;
     struct connector *connector;
     struct addresses addresses;
+    uint16_t port;
 };
 
 /* One linear buffer, parsed in place; a frame that is too large for it goes into a block of its own. */

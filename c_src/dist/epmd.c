@@ -17,6 +17,8 @@ enum {
     RETRY_MS = 500,         /* epmd went away: a BEAM is back within 2 s, so we are */
     RETRY_STARTED_MS = 20,  /* we started it, and it comes up at once */
     STARTED_PATIENCE_MS = 5000,
+    RETRY_TAKEN_MS = 20, /* whoever ended a moment ago: epmd may not have read that yet */
+    TAKEN_PATIENCE_MS = 200,
 };
 
 enum registration_state { REG_IDLE, REG_CONNECTING, REG_WRITING, REG_WAITING, REG_UP, REG_RETRY };
@@ -36,6 +38,8 @@ struct registration {
     bool complained;     /* this loss was logged */
     bool started_daemon;
     struct mono daemon_since;
+    bool taken;          /* somebody had the name, the first time at taken_since */
+    struct mono taken_since;
     pid_t daemon;        /* to be collected, 0 none */
     registration_done *done;
     void *arg;
@@ -126,6 +130,21 @@ static void registered(struct registration *registration, uint32_t creation) {
     decide(registration, HM_OK, creation, "");
 }
 
+/* At the start only: a node that is started again at once meets the registration of its earlier life. */
+static bool wait_for_name(struct registration *registration) {
+    if (registration->decided)
+        return false;
+    if (!registration->taken)
+        registration->taken_since = mono_now();
+    registration->taken = true;
+    if (mono_ms_between(registration->taken_since, mono_now()) >= TAKEN_PATIENCE_MS)
+        return false;
+    close_socket(registration);
+    registration->state = REG_RETRY;
+    arm(registration, RETRY_TAKEN_MS);
+    return true;
+}
+
 static void take_answer(struct registration *registration) {
     uint8_t result;
     uint32_t creation;
@@ -138,6 +157,8 @@ static void take_answer(struct registration *registration) {
         snprintf(why, sizeof why, "port %u answers, but is no epmd", (unsigned)registration->dist->epmd.port);
         retry(registration, HM_EEPMD, why);
     } else if (result != 0) {
+        if (wait_for_name(registration))
+            return;
         /* epmd keeps such a connection open: closing it is up to us. */
         snprintf(why, sizeof why, "the name \"%s\" is in use on this machine", registration->alive_name);
         retry(registration, HM_ETAKEN, why);

@@ -20,7 +20,7 @@ groups() ->
                   cookie_from_file, long_names, tools_are_hidden, many_at_once, short_of_time, help]},
      %% hermod only
      {start, [], [ready_line, terminal_hints, cookie_is_made, open_cookie_is_refused, bad_names, name_in_use, no_epmd_to_use,
-                  starts_epmd, fixed_port, without_epmd, config_file, signals, load_fails, without_service]}].
+                  starts_epmd, fixed_port, port_range_and_address, without_epmd, restarted_at_once, config_file, signals, load_fails, without_service]}].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -347,7 +347,33 @@ without_epmd(_) ->
     end),
     {?FINE, "here\n", ""} = hermod(["call", "--dial-port", integer_to_list(Port), atom_to_list(N), "subject", "{echo, here}"],
                                    #{env => [{"HERMOD_COOKIE", target:cookie()}, {"ERL_EPMD_PORT", integer_to_list(Nobody)}]}),
+    %% another node than the one that was meant; nobody
+    says(refused(?NO_CONNECTION, hermod(["ping", "--dial-port", integer_to_list(Port), "another"])), atom_to_list(N)),
+    says(refused(?NO_CONNECTION, hermod(["ping", "--dial-port", integer_to_list(Nobody), "another"])), "port " ++ integer_to_list(Nobody)),
     [target:stop(X) || X <- [T, P]].
+
+%% As a service manager does it: the end of the first is hardly over when the second begins.
+restarted_at_once(_) ->
+    Name = target:unique("again"),
+    [begin
+         T = target:start(hermod, #{name => Name, subject => false}),
+         ?assertEqual(0, target:shutdown(T))
+     end || _ <- lists:seq(1, 10)].
+
+%% The second of a range when the first is taken; one address only.
+port_range_and_address(_) ->
+    {ok, Taken} = gen_tcp:listen(0, [{ip, {0, 0, 0, 0}}]),
+    {ok, First} = inet:port(Taken),
+    Range = integer_to_list(First) ++ "-" ++ integer_to_list(First + 20),
+    T = #{name := Name, port := Port} = target:start(hermod, #{subject => false, args => ["--port", Range, "--listen", "127.0.0.1"]}),
+    ?assert(Port > First andalso Port =< First + 20),
+    {Name, Port} = lists:keyfind(Name, 1, target:epmd_names()),
+    {ok, S} = gen_tcp:connect({127, 0, 0, 1}, Port, []),
+    {error, econnrefused} = gen_tcp:connect({127, 0, 0, 2}, Port, []),
+    [gen_tcp:close(X) || X <- [S, Taken]],
+    target:stop(T),
+    {?USAGE, Text} = fails_to_start(#{args => ["--listen", "192.0.2.1"]}),
+    says(Text, "192\\.0\\.2\\.1").
 
 config_file(_) ->
     File = filename:join(target:log_dir(), target:unique("hermod") ++ ".conf"),

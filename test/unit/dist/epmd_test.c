@@ -181,6 +181,23 @@ static void tells_that_the_name_is_taken(void **state) {
     assert_true(pair_until(f->pair, connection_is_closed));
 }
 
+static bool asked_again(struct pair *pair) {
+    return fixture_of(pair)->requests >= 3;
+}
+
+/* A node that is started again at once: epmd has not read the end of the earlier one yet. */
+static void waits_for_a_name_that_is_about_to_be_free(void **state) {
+    struct fixture *f = *state;
+    ANSWER(f, "\x76\1\0\0\0\x63", false);
+    f->registration = registration_open(f->dist, "me", 4711, false, on_registered, f);
+    assert_true(pair_until(f->pair, asked_again));
+    assert_int_equal(f->decided, 0);
+    ANSWER(f, "\x76\0\0\0\0\7", false);
+    assert_true(pair_until(f->pair, is_decided));
+    assert_int_equal(f->error, HM_OK);
+    assert_true(registration_is_up(f->registration));
+}
+
 static void tells_that_there_is_no_epmd(void **state) {
     struct fixture *f = *state;
     stop_epmd(f);
@@ -351,6 +368,7 @@ int main(void) {
         TEST(registers),
         TEST(comes_back_after_epmd),
         TEST(tells_that_the_name_is_taken),
+        TEST(waits_for_a_name_that_is_about_to_be_free),
         TEST(tells_that_there_is_no_epmd),
         TEST(tells_that_something_else_answers),
         TEST(looks_up),
