@@ -19,6 +19,7 @@ AR ?= ar
 OBJCOPY ?= objcopy
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
+LDCONFIG ?= PATH=$$PATH:/usr/sbin:/sbin ldconfig
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -375,6 +376,13 @@ $(B)/hermod.service: scripts/hermod.service.in FORCE
 	@mkdir -p $(@D)
 	@sed -e 's,@BINDIR@,$(BINDIR),' $< >$@
 
+# The dynamic linker knows a library in /usr/local/lib once it was told, and one elsewhere not at all.
+define tell_loader
+@$(LDCONFIG) 2>/dev/null || true
+@$(LDCONFIG) -p 2>/dev/null | grep -qF '=> $(LIBDIR)/libhermod.so.$(ABI)' || \
+	printf '%s\n' 'Programs that use the shared library find it with LD_LIBRARY_PATH=$(LIBDIR), or when linked with -Wl,-rpath,$(LIBDIR)'
+endef
+
 SO_FULL := libhermod.so.$(ABI).$(VERSION)
 install: all $(B)/hermod.1 $(B)/hermod.bash $(B)/hermod.pc $(B)/hermod.service ## program, libraries, headers, hermod.pc, man page, completion, systemd unit; PREFIX= DESTDIR=
 	$(INSTALL) -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/hermod
@@ -388,6 +396,7 @@ install: all $(B)/hermod.1 $(B)/hermod.bash $(B)/hermod.pc $(B)/hermod.service #
 	$(INSTALL) -D -m 644 $(B)/hermod.1 $(DESTDIR)$(MANDIR)/man1/hermod.1
 	$(INSTALL) -D -m 644 $(B)/hermod.bash $(DESTDIR)$(COMPLETIONDIR)/hermod
 	$(INSTALL) -D -m 644 $(B)/hermod.service $(DESTDIR)$(UNITDIR)/hermod.service
+	$(if $(DESTDIR),,$(call tell_loader))
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/hermod $(DESTDIR)$(LIBDIR)/libhermod.a $(DESTDIR)$(LIBDIR)/libhermod.so* \
