@@ -38,7 +38,7 @@
     X(timeout, "timeout") X(noconnection, "noconnection") X(put, "put") X(update, "update") X(k, "k") \
     X(v, "v") X(interpreted_fun, "-inside-an-interpreted-fun-") X(infinity, "infinity") \
     X(argument_limit, "argument_limit") X(nonode, "nonode@nohost") X(process, "process") X(flush, "flush") \
-    X(trap_exit, "trap_exit") X(second, "second") X(millisecond, "millisecond") \
+    X(trap_exit, "trap_exit") X(kill, "kill") X(second, "second") X(millisecond, "millisecond") \
     X(microsecond, "microsecond") X(nanosecond, "nanosecond") X(seconds, "seconds") \
     X(milli_seconds, "milli_seconds") X(micro_seconds, "micro_seconds") X(nano_seconds, "nano_seconds") \
     X(link, "link") X(external, "external") X(local, "local") X(arity, "arity") X(name, "name") \

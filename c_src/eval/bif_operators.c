@@ -177,7 +177,7 @@ WHOLE(ceil_of, ceil)
 static enum bif_outcome real(struct machine *m, value v, double (*function)(double), value *result) {
     double d;
     if (!arith_to_float(v, &d))
-        return bif_error(result, A(badarith));
+        return bif_error(result, value_is_number(v) ? A(badarith) : A(badarg));
     if (!function)
         return bif_error(result, A(system_limit));
     d = function(d);
@@ -205,7 +205,7 @@ static enum bif_outcome real2(struct machine *m, const value *a, double (*functi
                               value *result) {
     double x, y;
     if (!arith_to_float(a[0], &x) || !arith_to_float(a[1], &y))
-        return bif_error(result, A(badarith));
+        return bif_error(result, value_is_number(a[0]) && value_is_number(a[1]) ? A(badarith) : A(badarg));
     if (!function)
         return bif_error(result, A(system_limit));
     x = function(x, y);

@@ -205,10 +205,16 @@ BIF(exit_2) {
     if (!to_pid(m, a[0], &pid))
         return BADARG;
     bool written = export_term(m, a[1], &build);
-    if (written)
-        hm_exit(m->self, pid, hm_build_term(build));
+    int error = written ? hm_exit(m->self, pid, hm_build_term(build)) : HM_ENOMEM;
     node_build_give(node_of(m), build);
-    return written ? bif_value(result, A(true)) : limit(result);
+    if (!written)
+        return limit(result);
+    /* A signal to oneself is there before exit/2 returns. */
+    if (error == HM_OK && hm_pid_equal(pid, m->self->pid) && (!m->self->trap_exit || a[1] == A(kill))) {
+        machine_pause(m);
+        return BIF_ENTERED;
+    }
+    return bif_value(result, A(true));
 }
 BIF(process_flag) {
     if (!m->self || a[0] != A(trap_exit) || (a[1] != A(true) && a[1] != A(false)))
@@ -291,10 +297,40 @@ BIF(send_after_self) {
 BIF(start_timer_self) {
     return start_timer(m, a[0], a[1], true, result);
 }
+/* A process that waits and then sends: its pid and how long it waits are in the reference. */
+BIF(timer_of) {
+    hm_pid pid;
+    if (!to_pid(m, a[0], &pid) || !value_is_small(a[1]) || value_small(a[1]) > UINT32_MAX)
+        return BADARG;
+    hm_ref ref = {.node = node_of(m)->name,
+                  .creation = node_of(m)->dist.creation,
+                  .words = 5,
+                  .id = {pid.id & 0x3ffff, pid.id >> 18, TIMER_MARK, pid.serial, (uint32_t)value_small(a[1])}};
+    return bif_value(result, of_ref(m, &ref));
+}
+static int64_t sender_left(struct machine *m, const hm_ref *ref, bool cancel) {
+    struct hm_node *node = node_of(m);
+    hm_pid pid = {.node = node->name,
+                  .creation = node->dist.creation,
+                  .id = ref->id[0] | ref->id[1] << 18,
+                  .serial = ref->id[3]};
+    hm_process *sender = process_lookup(node, pid);
+    if (!sender || sender->running)
+        return -1;
+    int64_t left = sender->handled == 0 ? ref->id[4] : timers_first_ms(sender);
+    if (cancel && left >= 0)
+        process_exit(sender, ATOM_TERM("normal"));
+    return left;
+}
 static enum bif_outcome timer_left(struct machine *m, value v, bool cancel, value *result) {
     hm_ref ref;
     if (!to_ref(m, v, &ref))
         return BADARG;
+    if (ref.words == 5 && ref.id[2] == TIMER_MARK && ref.node == node_of(m)->name &&
+        ref.creation == node_of(m)->dist.creation) {
+        int64_t left = sender_left(m, &ref, cancel);
+        return bif_value(result, left < 0 ? A(false) : value_of_small(left));
+    }
     uint64_t number = ref.id[0] | (uint64_t)ref.id[1] << 18;
     int64_t left = ref.words == 3 && ref.id[2] == TIMER_MARK ? timers_left_ms(m->self, number) : -1;
     if (cancel && left >= 0)
@@ -524,6 +560,7 @@ const struct bif_row bif_processes[] = {{"erlang", "self", 0, true, self},
                                         {"os", "system_time", 1, false, system_time_1},
                                         X("send_after", 2, send_after_self),
                                         X("start_timer", 2, start_timer_self),
+                                        X("timer_of", 2, timer_of),
                                         X("spawn", 2, spawn_plain),
                                         X("spawn_link", 2, spawn_link),
                                         X("spawn_monitor", 2, spawn_monitor),

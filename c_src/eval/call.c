@@ -137,7 +137,7 @@ void call_remote(struct machine *m, value module, value function, size_t arity, 
 }
 
 void call_local(struct machine *m, value function, size_t arity, const value arguments[]) {
-    if (value_is_atom(function) && library_find(m->library, A(erlang), function, arity))
+    if (call_is_auto_imported(m, function, arity))
         call_remote(m, A(erlang), function, arity, arguments);
     else
         raise_at(m, A(undef), A(erl_eval), function, list_of(m, arity, arguments), VALUE_NIL);

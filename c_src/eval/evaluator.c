@@ -35,6 +35,7 @@ struct evaluation {
     struct message *tick; /* the next one, made beforehand: going on must not need memory. NULL: it is in the
                              mailbox */
     uint64_t timer, timer_of; /* of the receive that waits */
+    uint64_t mail_of;         /* the receive that sees the mail there is and waits for no more */
 };
 
 static struct evaluator *evaluator_of(const struct hm_node *node) {
@@ -171,6 +172,11 @@ static enum hm_verdict on_timeout(hm_process *self, struct message *message) {
 static bool set_timer(struct evaluation *e) {
     if (e->m.wait_ms < 0 || e->timer_of == e->m.waits)
         return true;
+    if (e->m.wait_ms == 0) { /* the tick is behind all that is there */
+        e->mail_of = e->m.waits;
+        schedule(e);
+        return true;
+    }
     if (e->timer)
         timers_cancel(e->process, e->timer);
     e->timer = 0;
@@ -204,6 +210,8 @@ static enum hm_verdict on_tick(hm_process *self, struct message *message) {
         e->m.limit = "memory";
         return finish(e, MACHINE_KILLED);
     }
+    if (e->mail_of == e->m.waits)
+        machine_timeout(&e->m);
     return run(e);
 }
 
@@ -246,11 +254,6 @@ static enum hm_verdict on_table_done(hm_process *self, void *arg, enum mfa_outco
     return HM_CONTINUE;
 }
 
-static void pause(struct machine *m) {
-    m->mode = MODE_PAUSE;
-    m->wait_ms = -1;
-}
-
 static bool call_out(struct machine *m, value module, value function, value arguments) {
     struct evaluation *e = m->host;
     hm_process *self = m->self;
@@ -274,7 +277,7 @@ static bool call_out(struct machine *m, value module, value function, value argu
     enum mfa_outcome outcome = mfa_apply(self, mfa[0], mfa[1], mfa[2], result, &then);
     if (outcome == MFA_LATER) {
         called = NULL;
-        pause(m);
+        machine_pause(m);
     } else {
         take_outcome(m, outcome, hm_build_term(result));
     }
@@ -370,7 +373,7 @@ int evaluator_ask_node(struct machine *m, const value call[4], const struct remo
     *called = (struct called){e->id};
     int error = ask_node(m, call, how, called);
     if (error == HM_OK)
-        pause(m);
+        machine_pause(m);
     else
         free(called);
     return error;

@@ -3,6 +3,7 @@
 
 #include "eval/map.h"
 #include "eval/order.h"
+#include "node/process.h"
 
 /* ---- clauses ---- */
 
@@ -40,6 +41,12 @@ static void take_mail(struct machine *m, size_t i) {
     m->mail_seen = 0;
 }
 
+/* What it sent to itself, say, has come as far as the mailbox of the process: a receive that does not wait sees
+ * that, too. */
+static bool has_mail_outside(const struct machine *m) {
+    return m->self && m->self->mailbox.count > 0;
+}
+
 void frames_receive(struct machine *m) {
     struct frame frame = m->frames[m->count - 1];
     while (m->mail_seen < m->mail_count) {
@@ -55,7 +62,7 @@ void frames_receive(struct machine *m) {
             return;
         m->frames[m->count++] = frame;
     }
-    if (m->timed_out || m->wait_ms == 0) {
+    if (m->timed_out || (m->wait_ms == 0 && !has_mail_outside(m))) {
         m->count--;
         m->env = frame.c;
         machine_body(m, frame.b);

@@ -164,7 +164,8 @@ enum machine_status machine_run(struct machine *m, int64_t steps) {
         if (m->mode == MODE_END)
             return m->class ? MACHINE_RAISED : MACHINE_VALUE;
         if (m->mode == MODE_WAIT || m->mode == MODE_PAUSE) {
-            m->steps = 0;
+            if (m->wait_ms != 0)
+                m->steps = 0;
             return MACHINE_WAITING;
         }
     }

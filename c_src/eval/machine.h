@@ -65,7 +65,8 @@ enum machine_mode { MODE_EXPR, MODE_VALUE, MODE_RAISE, MODE_WAIT, MODE_PAUSE, MO
 
 enum machine_status {
     MACHINE_BUSY,    /* its steps are used up; run it again */
-    MACHINE_WAITING, /* in receive, for wait_ms (negative: ever) since `waits` changed; or in call_out */
+    MACHINE_WAITING, /* in receive, for wait_ms (negative: ever; 0: for what is in the mailbox already) since
+                        `waits` changed; or in call_out */
     MACHINE_VALUE,   /* result */
     MACHINE_RAISED,  /* class, reason, stack */
     MACHINE_KILLED,  /* over its memory, or without any; limit says which */
@@ -129,6 +130,11 @@ static inline void machine_expr(struct machine *m, value expr) {
     m->mode = MODE_EXPR;
     m->expr = expr;
 }
+/* Nothing is run until somebody gives it a value or an error. */
+static inline void machine_pause(struct machine *m) {
+    m->mode = MODE_PAUSE;
+    m->wait_ms = -1;
+}
 static inline void machine_charge(struct machine *m, size_t steps) {
     m->slice -= (int64_t)steps;
     m->steps += steps;
@@ -151,6 +157,8 @@ void expr_arguments(struct machine *m, value expressions, enum arguments_use use
 void call_remote(struct machine *m, value module, value function, size_t arity, const value arguments[]);
 void call_local(struct machine *m, value function, size_t arity, const value arguments[]);
 void call_fun(struct machine *m, value fun, size_t arity, const value arguments[]);
+/* May F(...) stand for erlang:F(...)? */
+bool call_is_auto_imported(const struct machine *m, value function, size_t arity);
 /* A list of arguments into an array. false: improper, or too many. */
 enum { CALL_ARGUMENTS = 255 };
 bool call_spread(value list, value arguments[CALL_ARGUMENTS], size_t *arity);

@@ -78,9 +78,9 @@ void process_each(struct hm_node *node, void (*each)(void *arg, hm_process *proc
 
 /* ---- one turn ---- */
 
-static bool makes_stop(const struct message *message) {
-    /* erts: an exit signal `normal` from another process is ignored unless trapped. */
-    return !hm_is_atom(message->term, "normal");
+static bool makes_stop(const hm_process *process, const struct message *message) {
+    /* erts: an exit signal `normal` from another process is ignored unless trapped; one from itself is not. */
+    return !hm_is_atom(message->term, "normal") || hm_pid_equal(message->from, process->pid);
 }
 
 static int exit_as_term(const struct message *message, hm_build *build) {
@@ -112,7 +112,7 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         return HM_STOP;
     }
     if (!process->trap_exit) {
-        if (!makes_stop(message))
+        if (!makes_stop(process, message))
             return HM_CONTINUE;
         process_set_reason(process, message->term);
         return HM_STOP;

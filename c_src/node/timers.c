@@ -95,6 +95,11 @@ int64_t timers_left_ms(const hm_process *process, uint64_t number) {
     return -1;
 }
 
+int64_t timers_first_ms(const hm_process *process) {
+    const struct timer *timer = LIST_FIRST(&process->timers);
+    return timer ? ms_left(timer) : -1;
+}
+
 void timers_on_end(hm_process *process) {
     struct timer *timer;
     while ((timer = LIST_FIRST(&process->timers)))

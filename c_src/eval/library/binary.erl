@@ -18,8 +18,14 @@ find(B, Ps, From) when is_list(Ps), Ps =/= [] ->
                             _ -> Best
                         end
                 end, nomatch, Ps).
-match(B, P) -> find(B, P, 0).
-matches(B, P) -> matches(B, P, 0).
+match(B, P) -> find(needle(B, P, match, [B, P]), P, 0).
+matches(B, P) -> matches(needle(B, P, matches, [B, P]), P, 0).
+needle(B, P, F, A) ->
+    Is = fun(X) -> is_binary(X) andalso X =/= <<>> end,
+    case is_binary(B) andalso (Is(P) orelse (is_list(P) andalso P =/= [] andalso lists:all(Is, P))) of
+        true -> B;
+        false -> '$eval':fail_as(badarg, binary, F, A)
+    end.
 matches(B, P, From) ->
     case find(B, P, From) of
         nomatch -> [];
@@ -27,7 +33,7 @@ matches(B, P, From) ->
     end.
 split(B, P) -> split(B, P, []).
 split(B, P, Options) ->
-    Parts = parts(B, P, 0, lists:member(global, Options)),
+    Parts = parts(needle(B, P, split, [B, P, Options]), P, 0, lists:member(global, Options)),
     case {lists:member(trim_all, Options), lists:member(trim, Options)} of
         {true, _} -> [X || X <- Parts, X =/= <<>>];
         {_, true} -> lists:reverse(lists:dropwhile(fun(X) -> X =:= <<>> end, lists:reverse(Parts)));
@@ -44,4 +50,6 @@ all_parts(B, P, {At, Size}, From, Acc) -> all_parts(B, P, find(B, P, At + Size),
 rest(B, From) -> binary_part(B, From, byte_size(B) - From).
 replace(B, P, New) -> replace(B, P, New, []).
 replace(B, P, New, Options) ->
+    Options -- [global] =:= [] orelse '$eval':fail_as(undef, binary, replace, [B, P, New, Options]),
+    needle(B, P, replace, [B, P, New, Options]),
     iolist_to_binary(lists:join(New, parts(B, P, 0, lists:member(global, Options)))).

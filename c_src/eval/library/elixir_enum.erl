@@ -3,7 +3,7 @@
 -export([to_list/1, map/2, each/2, reduce/2, reduce/3, filter/2, reject/2, sum/1, product/1, count/1, count/2, join/1, join/2, map_join/2, map_join/3,
          at/2, at/3, fetch/2, 'fetch!'/2, 'all?'/1, 'all?'/2, 'any?'/1, 'any?'/2, 'empty?'/1, 'member?'/2, '__in__'/2, find/2, find/3, find_index/2, find_value/2, find_value/3,
          first/1, take/2, drop/2, take_while/2, drop_while/2, split/2, split_with/2, split_while/2, slice/2, slice/3, reverse/1, reverse/2, sort/1, sort/2, sort_by/2, sort_by/3,
-         max/1, max/2, min/1, min/2, max_by/2, min_by/2, min_max/1, uniq/1, uniq_by/2, dedup/1, zip/1, zip/2, zip_with/3, unzip/1, with_index/1, with_index/2,
+         max/1, max/2, max/3, min/1, min/2, min/3, max_by/2, max_by/3, max_by/4, min_by/2, min_by/3, min_by/4, min_max/1, uniq/1, uniq_by/2, dedup/1, zip/1, zip/2, zip_with/3, unzip/1, with_index/1, with_index/2,
          group_by/2, group_by/3, frequencies/1, frequencies_by/2, flat_map/2, concat/1, concat/2, chunk_every/2, chunk_every/3, chunk_every/4, chunk_by/2, into/2, into/3,
          map_reduce/3, scan/2, scan/3, intersperse/2, random/1, shuffle/1, take_every/2, map_every/3, reduce_while/3, take_random/2]).
 
@@ -36,7 +36,8 @@ reduce_while(E, Acc, F) -> while(to_list(E), Acc, F).
 while([H | T], Acc, F) ->
     case F(H, Acc) of
         {cont, New} -> while(T, New, F);
-        {halt, New} -> New
+        {halt, New} -> New;
+        {suspend, New} -> New
     end;
 while([], Acc, _) -> Acc.
 filter(E, F) -> [X || X <- to_list(E), true(F(X))].
@@ -99,53 +100,73 @@ take_every(E, N) -> every(to_list(E), N).
 every(L, N) -> every(L, N, []).
 every([H | T], N, Acc) -> every(skip(T, N - 1), N, [H | Acc]);
 every([], _, Acc) -> lists:reverse(Acc).
+map_every(E, 0, _) -> to_list(E);
 map_every(E, N, F) -> [case I rem N of 0 -> F(X); _ -> X end || {X, I} <- with_index(E)].
 split(E, N) when N >= 0 -> L = to_list(E), {lists:sublist(L, N), skip(L, N)};
-split(E, N) -> L = to_list(E), split(L, max(length(L) + N, 0)).
+split(E, N) -> L = to_list(E), split(L, erlang:max(length(L) + N, 0)).
 split_with(E, F) -> lists:partition(fun(X) -> true(F(X)) end, to_list(E)).
 split_while(E, F) -> lists:splitwith(fun(X) -> true(F(X)) end, to_list(E)).
-slice(E, #{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}) when S =:= 1; A =< B; S =:= -1 ->
-    L = to_list(E),
+slice(E, #{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}) when S > 0 -> slice_range(to_list(E), A, B, S);
+%% what 1..-1 is
+slice(E, #{'__struct__' := 'Elixir.Range', first := A, last := B, step := -1}) when A > B -> slice_range(to_list(E), A, B, 1);
+slice(_, #{'__struct__' := 'Elixir.Range'} = R) ->
+    '$elixir':argument_error(<<"Enum.slice/2 does not accept ranges with negative steps, got: ", ('$inspect':text(R, []))/binary>>).
+slice_range(L, A, B, S) ->
     N = length(L),
-    From = case A < 0 of true -> A + N; false -> A end,
+    From = from_begin(A, N),
     To = case B < 0 of true -> B + N; false -> B end,
-    case From < 0 orelse From >= N orelse To < From of
-        true -> case From < 0 andalso To >= 0 of true -> lists:sublist(L, To + 1); false -> [] end;
-        false -> lists:sublist(skip(L, From), To - From + 1)
+    case From >= N orelse To < From of
+        true -> [];
+        false -> every(lists:sublist(skip(L, From), To - From + 1), S)
     end.
+from_begin(I, N) when I < 0 -> erlang:max(I + N, 0);
+from_begin(I, _) -> I.
 slice(E, A, N) when is_integer(A), is_integer(N), N >= 0 ->
     L = to_list(E),
-    case A < 0 andalso A + length(L) of
-        false -> lists:sublist(skip(L, A), N);
-        From when From >= 0 -> lists:sublist(skip(L, From), N);
-        _ -> []
-    end.
+    lists:sublist(skip(L, from_begin(A, length(L))), N).
 reverse(E) -> lists:reverse(to_list(E)).
 reverse(E, T) -> lists:reverse(to_list(E), to_list(T)).
 sort(E) -> lists:sort(to_list(E)).
 sort(E, asc) -> sort(E);
 sort(E, desc) -> lists:sort(fun(A, B) -> A >= B end, to_list(E));
-sort(E, F) -> lists:sort(fun(A, B) -> true(F(A, B)) end, to_list(E)).
+sort(E, By) -> F = sorter(By), lists:sort(fun(A, B) -> true(F(A, B)) end, to_list(E)).
+%% A module says with compare/2 how its structs are sorted.
+sorter(F) when is_function(F, 2) -> F;
+sorter(asc) -> fun(A, B) -> A =< B end;
+sorter(desc) -> fun(A, B) -> A >= B end;
+sorter({asc, Module}) -> sorter(Module);
+sorter({desc, Module}) when is_atom(Module) -> fun(A, B) -> Module:compare(A, B) =/= lt end;
+sorter(Module) when is_atom(Module) -> fun(A, B) -> Module:compare(A, B) =/= gt end.
 sort_by(E, F) -> sort_by(E, F, asc).
-sort_by(E, F, asc) -> sort_by(E, F, fun(A, B) -> A =< B end);
-sort_by(E, F, desc) -> sort_by(E, F, fun(A, B) -> A >= B end);
-sort_by(E, F, C) ->
-    [X || {X, _} <- lists:sort(fun({_, A}, {_, B}) -> C(A, B) end, [{X, F(X)} || X <- to_list(E)])].
+sort_by(E, F, By) ->
+    C = sorter(By),
+    [X || {X, _} <- lists:sort(fun({_, A}, {_, B}) -> true(C(A, B)) end, [{X, F(X)} || X <- to_list(E)])].
 empty() -> error('$elixir':exception('Elixir.Enum.EmptyError', #{message => <<"empty error">>})).
-max(E) -> case to_list(E) of [] -> empty(); L -> lists:max(L) end.
-min(E) -> case to_list(E) of [] -> empty(); L -> lists:min(L) end.
-max(E, F) when is_function(F, 0) -> case to_list(E) of [] -> F(); L -> lists:max(L) end;
-max(E, _) -> max(E).
-min(E, F) when is_function(F, 0) -> case to_list(E) of [] -> F(); L -> lists:min(L) end;
-min(E, _) -> min(E).
+max(E) -> max(E, fun erlang:'>='/2, fun empty/0).
+max(E, F) when is_function(F, 0) -> max(E, fun erlang:'>='/2, F);
+max(E, By) -> max(E, By, fun empty/0).
+max(E, By, Empty) -> best(to_list(E), fun(X) -> X end, first_unless(By, lt), Empty).
+min(E) -> min(E, fun erlang:'=<'/2, fun empty/0).
+min(E, F) when is_function(F, 0) -> min(E, fun erlang:'=<'/2, F);
+min(E, By) -> min(E, By, fun empty/0).
+min(E, By, Empty) -> best(to_list(E), fun(X) -> X end, first_unless(By, gt), Empty).
+%% Does the one that was there first stay?
+first_unless(F, _) when is_function(F, 2) -> F;
+first_unless(Module, Worse) when is_atom(Module) -> fun(A, B) -> Module:compare(A, B) =/= Worse end.
 min_max(E) -> {min(E), max(E)}.
-max_by(E, F) -> best(to_list(E), F, fun(A, B) -> A > B end).
-min_by(E, F) -> best(to_list(E), F, fun(A, B) -> A < B end).
-best([], _, _) -> empty();
-best([H | T], F, Better) ->
+max_by(E, F) -> max_by(E, F, fun erlang:'>='/2, fun empty/0).
+max_by(E, F, Empty) when is_function(Empty, 0) -> max_by(E, F, fun erlang:'>='/2, Empty);
+max_by(E, F, By) -> max_by(E, F, By, fun empty/0).
+max_by(E, F, By, Empty) -> best(to_list(E), F, first_unless(By, lt), Empty).
+min_by(E, F) -> min_by(E, F, fun erlang:'=<'/2, fun empty/0).
+min_by(E, F, Empty) when is_function(Empty, 0) -> min_by(E, F, fun erlang:'=<'/2, Empty);
+min_by(E, F, By) -> min_by(E, F, By, fun empty/0).
+min_by(E, F, By, Empty) -> best(to_list(E), F, first_unless(By, gt), Empty).
+best([], _, _, Empty) -> Empty();
+best([H | T], F, Stays, _) ->
     {Best, _} = lists:foldl(fun(X, {_, Key} = Acc) ->
                                     K = F(X),
-                                    case Better(K, Key) of true -> {X, K}; false -> Acc end
+                                    case true(Stays(Key, K)) of true -> Acc; false -> {X, K} end
                             end, {H, F(H)}, T),
     Best.
 uniq(E) -> lists:uniq(to_list(E)).
@@ -169,7 +190,7 @@ zip_lists(_, _, Acc) -> lists:reverse(Acc).
 unzip(E) -> lists:unzip(to_list(E)).
 with_index(E) -> with_index(E, 0).
 with_index(E, F) when is_function(F, 2) -> [F(X, I) || {X, I} <- with_index(E, 0)];
-with_index(E, I) -> number(to_list(E), I, []).
+with_index(E, I) when is_integer(I) -> number(to_list(E), I, []).
 number([H | T], I, Acc) -> number(T, I + 1, [{H, I} | Acc]);
 number([], _, Acc) -> lists:reverse(Acc).
 group_by(E, F) -> group_by(E, F, fun(X) -> X end).

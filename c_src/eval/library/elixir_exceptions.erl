@@ -56,7 +56,10 @@ message(#{'__struct__' := 'Elixir.BadArityError', function := F, args := A}) ->
     {arity, N} = erlang:fun_info(F, arity),
     text([i(F), " with arity ", integer_to_binary(N), " called with ", called_with(A)]);
 message(#{'__struct__' := 'Elixir.UndefinedFunctionError', module := M, function := F, arity := A}) when M =/= nil ->
-    text(["function ", i(M), ".", atom_to_binary(F), "/", integer_to_binary(A), " is undefined (module ", i(M), " is not available)"]);
+    text(["function ", i(M), ".", atom_to_binary(F), "/", integer_to_binary(A), " is undefined",
+          case '$eval':has_module(M) of true -> " or private"; false -> [" (module ", i(M), " is not available)"] end]);
+message(#{'__struct__' := 'Elixir.UndefinedFunctionError', function := F, arity := A}) when F =/= nil ->
+    text(["function nil.", atom_to_binary(F), "/", integer_to_binary(A), " is undefined"]);
 message(#{'__struct__' := 'Elixir.UndefinedFunctionError'}) -> <<"undefined function">>;
 message(#{'__struct__' := 'Elixir.FunctionClauseError', module := M, function := F, arity := A}) when M =/= nil ->
     text(["no function clause matching in ", i(M), ".", atom_to_binary(F), "/", integer_to_binary(A)]);

@@ -11,12 +11,19 @@ ceil(F) -> float(erlang:ceil(F)).
 parse(S) when is_binary(S) ->
     case number(binary_to_list(S), [], int) of
         {[], _} -> error;
-        {"-", _} -> error;
+        {[C], _} when C =:= $-; C =:= $+ -> error;
         {Text, Rest} ->
-            F = case lists:member($., Text) of true -> list_to_float(Text); false -> float(list_to_integer(Text)) end,
-            {F, list_to_binary(Rest)}
+            {Exponent, After} = exponent(Rest),
+            Mantissa = case lists:member($., Text) of true -> Text; false -> Text ++ ".0" end,
+            {list_to_float(Mantissa ++ Exponent), list_to_binary(After)}
     end.
 number([C | T], [], int) when C =:= $-; C =:= $+ -> number(T, [C], int);
 number([C | T], Acc, S) when C >= $0, C =< $9 -> number(T, [C | Acc], S);
-number([$., C | T], [_ | _] = Acc, int) when C >= $0, C =< $9 -> number(T, [C, $. | Acc], frac);
+number([$., C | T], [D | _] = Acc, int) when C >= $0, C =< $9, D >= $0 -> number(T, [C, $. | Acc], frac);
 number(Rest, Acc, _) -> {lists:reverse(Acc), Rest}.
+exponent([E, C | T]) when (E =:= $e orelse E =:= $E), C >= $0, C =< $9 -> {Ds, R} = digits([C | T]), {[$e | Ds], R};
+exponent([E, Sign, C | T]) when (E =:= $e orelse E =:= $E), (Sign =:= $- orelse Sign =:= $+), C >= $0, C =< $9 ->
+    {Ds, R} = digits([C | T]),
+    {[$e, Sign | Ds], R};
+exponent(Rest) -> {[], Rest}.
+digits(L) -> lists:splitwith(fun(C) -> C >= $0 andalso C =< $9 end, L).

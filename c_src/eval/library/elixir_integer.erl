@@ -8,7 +8,8 @@ parse(S) when is_binary(S) ->
         {error, _} -> error;
         {I, Rest} -> {I, Rest}
     end.
-pow(_, 0) -> 1;
+pow(B, E) when is_integer(B), is_integer(E), E < 0 -> '$eval':fail_as(badarith, 'Elixir.Integer', pow, [B, E]);
+pow(B, 0) when is_integer(B) -> 1;
 pow(B, E) when is_integer(B), is_integer(E), E > 0 ->
     H = pow(B, E div 2),
     case E rem 2 of 0 -> H * H; 1 -> H * H * B end.

@@ -1,8 +1,9 @@
 -module('Elixir.Keyword').
 -export([new/0, new/1, get/2, get/3, fetch/2, 'fetch!'/2, put/3, put_new/3, delete/2, keys/1, values/1, 'has_key?'/2, merge/2, pop/2, pop/3, take/2, drop/2,
-         'keyword?'/1, get_values/2, update/4, to_list/1, 'equal?'/2]).
+         'keyword?'/1, get_values/2, update/4, get_and_update/3, to_list/1, 'equal?'/2]).
 new() -> [].
-new(X) -> 'Elixir.Enum':to_list(X).
+%% the last of several stays
+new(X) -> lists:foldl(fun({K, V}, Acc) -> put_new(Acc, K, V) end, [], lists:reverse('Elixir.Enum':to_list(X))).
 get(L, K) -> get(L, K, nil).
 get(L, K, D) when is_list(L), is_atom(K) -> case lists:keyfind(K, 1, L) of {_, V} -> V; false -> D end.
 fetch(L, K) -> case lists:keyfind(K, 1, L) of {_, V} -> {ok, V}; false -> error end.
@@ -31,3 +32,9 @@ update([P | T], K, D, F) -> [P | update(T, K, D, F)];
 update([], K, D, _) -> [{K, D}].
 to_list(L) -> L.
 'equal?'(A, B) -> lists:sort(A) =:= lists:sort(B).
+get_and_update(L, K, F) ->
+    Old = get(L, K),
+    case F(Old) of
+        {V, New} -> {V, put(L, K, New)};
+        pop -> {Old, delete(L, K)}
+    end.

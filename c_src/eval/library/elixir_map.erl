@@ -32,7 +32,11 @@ truthy(nil) -> false;
 truthy(_) -> true.
 pop(M, K) -> pop(M, K, nil).
 pop(M, K, D) -> case maps:take(K, M) of {_, _} = T -> T; error -> {D, M} end.
-'pop!'(M, K) -> {maps:get(K, M), maps:remove(K, M)}.
+'pop!'(M, K) ->
+    case maps:take(K, M) of
+        {_, _} = T -> T;
+        error -> '$elixir':raise('Elixir.KeyError', #{key => K, term => M, message => nil})
+    end.
 replace(M, K, V) -> case M of #{K := _} -> M#{K := V}; #{} -> M end.
 'replace!'(M, K, V) -> M#{K := V}.
 from_struct(#{'__struct__' := _} = S) -> maps:remove('__struct__', S).

@@ -1,8 +1,8 @@
 -module('Elixir.Process').
 -export([sleep/1, 'alive?'/1, send/3, send_after/3, send_after/4, cancel_timer/1, read_timer/1, monitor/1, demonitor/1, demonitor/2, link/1,
          unlink/1, exit/2, flag/2, register/2, unregister/1, whereis/1, registered/0, list/0, put/2, get/0, get/1, get/2, delete/1, group_leader/0,
-         group_leader/2, spawn/2, info/1, info/2]).
-sleep(T) -> receive after T -> ok end.
+         group_leader/2, spawn/2, spawn/4, info/1, info/2]).
+sleep(T) when is_integer(T), T >= 0; T =:= infinity -> receive after T -> ok end.
 'alive?'(P) -> erlang:is_process_alive(P).
 send(D, M, O) -> erlang:send(D, M, O).
 send_after(D, M, T) -> erlang:send_after(T, D, M).
@@ -16,7 +16,7 @@ link(P) -> erlang:link(P).
 unlink(P) -> erlang:unlink(P).
 exit(P, R) -> erlang:exit(P, R).
 flag(F, V) -> erlang:process_flag(F, V).
-register(P, N) -> erlang:register(N, P).
+register(P, N) when is_atom(N), N =/= nil, N =/= false, N =/= true, N =/= undefined -> erlang:register(N, P).
 unregister(N) -> erlang:unregister(N).
 whereis(N) -> case erlang:whereis(N) of undefined -> nil; P -> P end.
 registered() -> erlang:registered().
@@ -30,6 +30,9 @@ nil_of(undefined) -> nil;
 nil_of(V) -> V.
 group_leader() -> erlang:group_leader().
 group_leader(P, L) -> erlang:group_leader(L, P).
-spawn(F, _) -> erlang:spawn(F).
+spawn(F, O) -> erlang:spawn_opt(F, O).
+spawn(M, F, A, O) -> erlang:spawn_opt(M, F, A, O).
 info(P) -> nil_of(erlang:process_info(P)).
+info(P, registered_name) ->
+    case erlang:process_info(P, registered_name) of undefined -> nil; [] -> {registered_name, []}; Found -> Found end;
 info(P, W) -> nil_of(erlang:process_info(P, W)).

@@ -2,11 +2,15 @@
 -export([upcase/1, upcase/2, downcase/1, downcase/2, capitalize/1, length/1, reverse/1, trim/1, trim/2, trim_leading/1, trim_trailing/1, split/1, split/2, split/3, 'contains?'/2,
          'starts_with?'/2, 'ends_with?'/2, replace/3, replace/4, to_integer/1, to_integer/2, to_float/1, to_atom/1, to_existing_atom/1, to_charlist/1, graphemes/1, codepoints/1,
          at/2, slice/2, slice/3, duplicate/2, pad_leading/2, pad_leading/3, pad_trailing/2, pad_trailing/3, first/1, last/1, 'valid?'/1, 'printable?'/1,
-         replace_prefix/3, replace_suffix/3, 'equivalent?'/2]).
+         replace_prefix/3, replace_suffix/3]).
 upcase(S) when is_binary(S) -> '$eval':upcase(S).
-upcase(S, _) -> upcase(S).
+upcase(S, default) -> upcase(S);
+upcase(S, ascii) when is_binary(S) -> << <<(case C >= $a andalso C =< $z of true -> C - 32; false -> C end)>> || <<C>> <= S >>;
+upcase(S, Mode) -> '$eval':fail_as(undef, 'Elixir.String', upcase, [S, Mode]).
 downcase(S) when is_binary(S) -> '$eval':downcase(S).
-downcase(S, _) -> downcase(S).
+downcase(S, default) -> downcase(S);
+downcase(S, ascii) when is_binary(S) -> << <<(case C >= $A andalso C =< $Z of true -> C + 32; false -> C end)>> || <<C>> <= S >>;
+downcase(S, Mode) -> '$eval':fail_as(undef, 'Elixir.String', downcase, [S, Mode]).
 capitalize(<<>>) -> <<>>;
 capitalize(S) when is_binary(S) ->
     [F | _] = '$eval':graphemes(S),
@@ -29,45 +33,73 @@ strip_end(S, T) ->
     case S of <<R:K/binary, T1:N/binary>> when T1 =:= T, N > 0, K >= 0 -> strip_end(R, T); _ -> S end.
 trim_leading(<<C/utf8, R/binary>> = S) -> case space(C) of true -> trim_leading(R); false -> S end;
 trim_leading(S) when is_binary(S) -> S.
-trim_trailing(S) when is_binary(S) ->
-    case '$eval':utf8_to_list(S) of
-        false -> S;
-        L -> unicode:characters_to_binary(lists:reverse(lists:dropwhile(fun space/1, lists:reverse(L))))
+trim_trailing(S) when is_binary(S) -> trim_end(S, byte_size(S)).
+trim_end(S, N) ->
+    case [R || Size <- [1, 2, 3], R <- ending(S, N, Size)] of
+        [] -> S;
+        [R] -> trim_end(R, byte_size(R))
     end.
-space(C) -> (C >= 9 andalso C =< 13) orelse C =:= 32 orelse C =:= 16#85 orelse C =:= 16#1680 orelse (C >= 16#2000 andalso C =< 16#200a)
-                orelse C =:= 16#2028 orelse C =:= 16#2029 orelse C =:= 16#205f orelse C =:= 16#3000.
-split(S) -> words('$eval':utf8_to_list(S), [], []).
-words([C | T], W, Ws) -> case space(C) of true -> words(T, [], word(W, Ws)); false -> words(T, [C | W], Ws) end;
-words([], W, Ws) -> lists:reverse(word(W, Ws)).
+%% What is in front of a space that takes Size bytes at the end.
+ending(S, N, Size) when N >= Size ->
+    K = N - Size,
+    case S of <<R:K/binary, C/utf8>> -> [R || space(C)]; _ -> [] end;
+ending(_, _, _) -> [].
+space(C) -> breaks(C) orelse C =:= 16#a0 orelse C =:= 16#2007 orelse C =:= 16#202f.
+%% Spaces between words, as those are not that hold words together.
+breaks(C) -> (C >= 9 andalso C =< 13) orelse C =:= 32 orelse C =:= 16#85 orelse C =:= 16#1680
+                 orelse (C >= 16#2000 andalso C =< 16#200a andalso C =/= 16#2007)
+                 orelse C =:= 16#2028 orelse C =:= 16#2029 orelse C =:= 16#205f orelse C =:= 16#3000.
+split(S) when is_binary(S) -> words(S, [], []).
+words(<<C/utf8, R/binary>>, W, Ws) -> case breaks(C) of true -> words(R, [], word(W, Ws)); false -> words(R, [<<C/utf8>> | W], Ws) end;
+words(<<B, R/binary>>, W, Ws) -> words(R, [B | W], Ws);
+words(<<>>, W, Ws) -> lists:reverse(word(W, Ws)).
 word([], Ws) -> Ws;
-word(W, Ws) -> [unicode:characters_to_binary(lists:reverse(W)) | Ws].
+word(W, Ws) -> [iolist_to_binary(lists:reverse(W)) | Ws].
 split(S, P) -> split(S, P, []).
-split(S, <<>>, O) -> clean([<<>> | '$eval':graphemes(S)] ++ [<<>>], O);
-split(S, P, O) ->
+split(S, #{'__struct__' := 'Elixir.Regex'} = P, O) -> 'Elixir.Regex':split(P, S, O);
+split(S, P, O) when is_binary(S) ->
+    Trim = case lists:keyfind(trim, 1, O) of {_, true} -> true; _ -> false end,
     case lists:keyfind(parts, 1, O) of
-        {_, N} when is_integer(N) -> clean(parts(S, P, N), O);
-        _ -> clean(binary:split(S, P, [global]), O)
+        {_, N} when is_integer(N), N > 0 -> parts(S, P, Trim, N);
+        _ -> clean(pieces(S, P), Trim)
     end.
-parts(S, _, 1) -> [S];
-parts(S, P, N) -> case binary:split(S, P) of [A, R] -> [A | parts(R, P, N - 1)]; L -> L end.
-clean(L, O) -> case lists:keyfind(trim, 1, O) of {_, true} -> [X || X <- L, X =/= <<>>]; _ -> L end.
-'contains?'(_, []) -> false;
-'contains?'(S, L) when is_list(L) -> lists:any(fun(P) -> 'contains?'(S, P) end, L);
-'contains?'(_, <<>>) -> true;
-'contains?'(S, P) -> binary:match(S, P) =/= nomatch.
-'starts_with?'(S, L) when is_list(L) -> lists:any(fun(P) -> 'starts_with?'(S, P) end, L);
-'starts_with?'(S, P) -> N = byte_size(P), case S of <<P1:N/binary, _/binary>> -> P1 =:= P; _ -> false end.
-'ends_with?'(S, L) when is_list(L) -> lists:any(fun(P) -> 'ends_with?'(S, P) end, L);
-'ends_with?'(S, P) -> N = byte_size(P), K = byte_size(S) - N, K >= 0 andalso binary_part(S, K, N) =:= P.
+pieces(S, []) -> [S];
+pieces(S, <<>>) -> [<<>> | '$eval':graphemes(S)] ++ [<<>>];
+pieces(S, P) -> binary:split(S, P, [global]).
+parts(S, <<>>, Trim, N) -> most(clean(pieces(S, <<>>), Trim), N);
+parts(S, [], Trim, _) -> clean([S], Trim);
+parts(S, _, Trim, 1) -> clean([S], Trim);
+parts(S, P, Trim, N) ->
+    case binary:split(S, P) of
+        [<<>>, R] when Trim -> parts(R, P, Trim, N);
+        [A, R] -> [A | parts(R, P, Trim, N - 1)];
+        L -> clean(L, Trim)
+    end.
+most([], _) -> [];
+most(L, 1) -> [iolist_to_binary(L)];
+most([H | T], N) -> [H | most(T, N - 1)].
+clean(L, true) -> [X || X <- L, X =/= <<>>];
+clean(L, false) -> L.
+'contains?'(S, L) when is_binary(S), is_list(L) -> lists:any(fun(P) -> 'contains?'(S, P) end, L);
+'contains?'(S, <<>>) when is_binary(S) -> true;
+'contains?'(S, P) when is_binary(S) -> binary:match(S, P) =/= nomatch.
+'starts_with?'(S, L) when is_binary(S), is_list(L) -> lists:any(fun(P) -> 'starts_with?'(S, P) end, L);
+'starts_with?'(S, P) when is_binary(S) -> N = byte_size(P), case S of <<P1:N/binary, _/binary>> -> P1 =:= P; _ -> false end.
+'ends_with?'(S, L) when is_binary(S), is_list(L) -> lists:any(fun(P) -> 'ends_with?'(S, P) end, L);
+'ends_with?'(S, P) when is_binary(S) -> N = byte_size(P), K = byte_size(S) - N, K >= 0 andalso binary_part(S, K, N) =:= P.
 replace(S, P, R) -> replace(S, P, R, []).
-replace(S, P, R, O) when is_function(R, 1) ->
-    Parts = case lists:keyfind(global, 1, O) of {_, false} -> binary:split(S, P); _ -> binary:split(S, P, [global]) end,
-    iolist_to_binary(lists:join(R(P), Parts));
-replace(S, P, R, O) ->
-    case lists:keyfind(global, 1, O) of
-        {_, false} -> binary:replace(S, P, R);
-        _ -> binary:replace(S, P, R, [global])
-    end.
+replace(S, #{'__struct__' := 'Elixir.Regex'} = P, R, O) -> 'Elixir.Regex':replace(P, S, R, O);
+replace(S, P, R, O) when is_binary(S), is_binary(R) -> replace(S, P, fun(_) -> R end, O);
+replace(S, P, R, O) when is_binary(S), is_function(R, 1) ->
+    Global = case lists:keyfind(global, 1, O) of {_, false} -> false; _ -> true end,
+    iolist_to_binary(replaced(S, P, R, Global)).
+replaced(S, [], _, _) -> S;
+replaced(S, <<>>, R, false) -> [R(<<>>), S];
+replaced(S, <<>>, R, true) -> [R(<<>>) | [[G, R(<<>>)] || G <- '$eval':graphemes(S)]];
+replaced(S, P, R, false) -> case binary:match(S, P) of nomatch -> S; Found -> between(S, [Found], 0, R) end;
+replaced(S, P, R, true) -> between(S, binary:matches(S, P), 0, R).
+between(S, [], From, _) -> [binary_part(S, From, byte_size(S) - From)];
+between(S, [{At, N} | More], From, R) -> [binary_part(S, From, At - From), R(binary_part(S, At, N)) | between(S, More, At + N, R)].
 replace_prefix(S, P, R) -> case 'starts_with?'(S, P) of true -> N = byte_size(P), <<_:N/binary, T/binary>> = S, <<R/binary, T/binary>>; false -> S end.
 replace_suffix(S, P, R) -> case 'ends_with?'(S, P) of true -> <<(binary_part(S, 0, byte_size(S) - byte_size(P)))/binary, R/binary>>; false -> S end.
 to_integer(S) -> binary_to_integer(S).
@@ -97,4 +129,3 @@ last(<<>>) -> nil;
 last(S) -> lists:last('$eval':graphemes(S)).
 'valid?'(S) -> '$eval':is_valid_utf8(S).
 'printable?'(S) -> '$inspect':printable(S).
-'equivalent?'(A, B) -> A =:= B.

@@ -17,7 +17,12 @@ text(X, Options) ->
                 _ -> infinity
             end,
     Charlists = case lists:keyfind(charlists, 1, Options) of {_, C} -> C; false -> infer end,
-    {Doc, _} = doc(X, {Limit, Limit * 100, Charlists}),
+    Characters = case lists:keyfind(printable_limit, 1, Options) of
+                     {_, infinity} -> 1 bsl 50;
+                     {_, C1} when is_integer(C1) -> C1;
+                     _ -> Limit * 100
+                 end,
+    {Doc, _} = doc(X, {Limit, Characters, Charlists}),
     iolist_to_binary(lay(Width, 0, [{0, flat_or_break, {group, Doc}}])).
 
 %% ---- documents: doc(Term, {ItemsLeft, CharactersLeft, Charlists}) ----
@@ -40,7 +45,6 @@ doc(X, O) when is_function(X) -> {function(X), O};
 doc(#{'__struct__' := 'Elixir.Range', first := A, last := B, step := S}, O) when is_integer(A), is_integer(B), is_integer(S) ->
     Step = case S of
                1 when A =< B -> [];
-               -1 when A > B -> [];
                _ -> [<<"//">>, leaf(S)]
            end,
     {[leaf(A), <<"..">>, leaf(B) | Step], O};

@@ -127,6 +127,27 @@ static void exit_kill_cannot_be_trapped_but_a_links_kill_can(void **state) {
     fixture_free(node);
 }
 
+static void exit_normal_ends_nobody_but_oneself(void **state) {
+    (void)state;
+    struct hm_node *node = fixture_new();
+    struct seen a_seen, b_seen;
+    hm_process *a = fixture_process(node, &a_seen), *b = fixture_process(node, &b_seen);
+    hm_exit(a, b->pid, ATOM_TERM("normal"));
+    fixture_run();
+    assert_null(b_seen.ended);
+    hm_exit(a, a->pid, ATOM_TERM("normal"));
+    b->trap_exit = true;
+    hm_exit(b, b->pid, ATOM_TERM("normal"));
+    fixture_run();
+    assert_string_equal(a_seen.ended, "normal");
+    assert_null(b_seen.ended);
+    assert_string_equal(b_seen.texts[0], "{'EXIT',<n@host.2.0>,normal}");
+    seen_clear(&a_seen);
+    seen_clear(&b_seen);
+    fixture_free(node);
+    seen_clear(&b_seen);
+}
+
 static void a_monitor_fires_once_with_the_reason(void **state) {
     (void)state;
     struct hm_node *node = fixture_new();
@@ -426,6 +447,7 @@ int main(void) {
         cmocka_unit_test(a_broken_link_ends_the_other_unless_normal_or_trapped),
         cmocka_unit_test(unlink_and_links_to_nobody),
         cmocka_unit_test(exit_kill_cannot_be_trapped_but_a_links_kill_can),
+        cmocka_unit_test(exit_normal_ends_nobody_but_oneself),
         cmocka_unit_test(a_monitor_fires_once_with_the_reason),
         cmocka_unit_test(names_belong_to_one_process),
         cmocka_unit_test(aliases_reach_until_given_up),
