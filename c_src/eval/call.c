@@ -152,7 +152,7 @@ static void call_closure(struct machine *m, value fun, size_t arity, const value
     }
     value env = fields[FUN_ENV];
     if (fields[FUN_NAME])
-        env = env_bind(m, env, fields[FUN_NAME], fun);
+        env = env_bind(&m->heap, env, fields[FUN_NAME], fun);
     if (!push_restore(m, NULL))
         return;
     if (!enter(m, fields[FUN_CLAUSES], env, arity, arguments) && !m->bad_form) {

@@ -13,8 +13,8 @@ value env_get(value env, value name) {
     return VALUE_NONE;
 }
 
-value env_bind(struct machine *m, value env, value name, value v) {
-    value *object = heap_object(&m->heap, KIND_ENV, 3);
+value env_bind(struct heap *heap, value env, value name, value v) {
+    value *object = heap_object(heap, KIND_ENV, 3);
     if (!object)
         return env;
     object[1] = name;
@@ -30,6 +30,6 @@ value env_add(struct machine *m, value env, value added, value base) {
     for (; value_is(added, KIND_ENV) && added != base; added = value_words(added)[2])
         chain = heap_cons(&m->heap, added, chain);
     for (; value_is_cons(chain); chain = value_tail(chain))
-        env = env_bind(m, env, value_words(value_head(chain))[0], value_words(value_head(chain))[1]);
+        env = env_bind(&m->heap, env, value_words(value_head(chain))[0], value_words(value_head(chain))[1]);
     return env;
 }

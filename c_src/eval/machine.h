@@ -180,10 +180,7 @@ value unwind_stack(struct machine *m, value first);
 void comprehension_begin(struct machine *m, value form);
 void comprehension_step(struct machine *m, const struct frame *frame);
 
-/* Variables. VALUE_NONE: not bound. */
-value env_get(value env, value name);
-value env_bind(struct machine *m, value env, value name, value v);
-/* What `added` has in front of `base`, in front of env. */
+/* Variables (env_get and env_bind are in value.h). What `added` has in front of `base`, in front of env. */
 value env_add(struct machine *m, value env, value added, value base);
 
 /* Extends *env. Sizes in binaries are looked up in `outer`, too. */

@@ -12,7 +12,7 @@ static bool bind_or_compare(struct machine *m, value name, value v, value *env) 
         return order_same(&m->heap, bound, v);
     if (!value_is_atom(name))
         return m->bad_form = true, false;
-    *env = env_bind(m, *env, name, v);
+    *env = env_bind(&m->heap, *env, name, v);
     return true;
 }
 

@@ -54,29 +54,19 @@ static value read_map(struct heap *heap, const uint8_t **at, uint32_t size) {
     return value_is_tuple(tuple) ? map_of_pairs(heap, size, value_words(tuple)) : VALUE_NIL;
 }
 
-static value bind(struct heap *heap, value env, value name, value v) {
-    value *object = heap_object(heap, KIND_ENV, 3);
-    if (!object)
-        return env;
-    object[1] = name;
-    object[2] = v;
-    object[3] = env;
-    return (value)(uintptr_t)object;
-}
-
 /* Bindings: a map, or an orddict. */
 static bool read_bindings(struct heap *heap, value bindings, value *env) {
     *env = VALUE_NIL;
     if (value_is_map(bindings)) {
         for (size_t i = 0; i < value_size(bindings); i += 2)
-            *env = bind(heap, *env, value_words(bindings)[i], value_words(bindings)[i + 1]);
+            *env = env_bind(heap, *env, value_words(bindings)[i], value_words(bindings)[i + 1]);
         return true;
     }
     for (; value_is_cons(bindings); bindings = value_tail(bindings)) {
         value pair = value_head(bindings);
         if (!value_is_tuple(pair) || value_size(pair) != 2)
             return false;
-        *env = bind(heap, *env, value_words(pair)[0], value_words(pair)[1]);
+        *env = env_bind(heap, *env, value_words(pair)[0], value_words(pair)[1]);
     }
     return bindings == VALUE_NIL;
 }

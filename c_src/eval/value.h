@@ -238,4 +238,11 @@ void heap_visit(struct heap *heap, value *place);
 /* Makes all objects of this heap static, for ever: they may be referred to from other heaps. */
 void heap_freeze(struct heap *heap);
 
+/* ---- environments (env.c): the variables that are bound, the newest first ---- */
+
+/* VALUE_NONE: not bound. */
+value env_get(value env, value name);
+/* The environment with one variable more; without memory the same (heap_object has said so). */
+value env_bind(struct heap *heap, value env, value name, value v);
+
 #endif

@@ -1,64 +1,11 @@
 /* The daemon's part in process groups: scopes are there, and a service is in its groups whenever both are. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "service_fixture.h"
 
-#include <cmocka.h>
-
-#include <event2/event.h>
 #include <hermod/pg.h>
-
-#include "services/services.h"
 
 static const unsigned char GROUP[] = {119, 1, 'g'};
 #define GROUP_TERM {GROUP, sizeof GROUP}
 static const hm_term group = GROUP_TERM;
-
-struct world {
-    struct event_base *base;
-    hm_node *node;
-};
-
-static int setup(void **state) {
-    static struct world world;
-    struct hm_options options = HM_OPTIONS_INIT;
-    world.base = event_base_new();
-    options.name = "n@host";
-    options.cookie = "c";
-    assert_int_equal(hm_node_new(world.base, &options, &world.node, NULL, 0), 0);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct world *world = *state;
-    hm_node_free(world->node);
-    event_base_free(world->base);
-    return 0;
-}
-
-static hm_process *killer;
-
-static int keep_self(hm_process *self, void *argument) {
-    (void)argument;
-    killer = self;
-    return 0;
-}
-
-static const struct hm_server_class service_class = {.module = "service"};
-static const struct hm_server_class killer_class = {.module = "killer", .init = keep_self};
-
-static void start(struct world *world, const char *name) {
-    struct hm_start how = {.name = name};
-    assert_int_equal(hm_server_start(world->node, &service_class, &how, NULL, NULL), 0);
-}
-
-static void kill_process(hm_pid pid) {
-    static const unsigned char KILL[] = {119, 4, 'k', 'i', 'l', 'l'};
-    assert_int_equal(hm_exit(killer, pid, (hm_term){KILL, sizeof KILL}), 0);
-}
 
 /* Until the group has so many members; the loop waits for its timers. */
 static void await(struct world *world, const char *scope, size_t count) {
@@ -83,21 +30,20 @@ static void a_service_is_a_member_whenever_it_is_there(void **state) {
     struct world *world = *state;
     static const struct service_pg_join joins[] = {{"pg", GROUP_TERM, "early"}, {"other", GROUP_TERM, "late"}};
     static const struct service_config config = {.pg_joins = joins, .pg_join_count = 2};
-    assert_int_equal(hm_server_start(world->node, &killer_class, NULL, NULL, NULL), 0);
     assert_int_equal(pg_service_start(world->node, &config), 0);
-    start(world, "early"); /* as what --load starts, after the services */
+    world_start(world, "early"); /* as what --load starts, after the services */
     await(world, NULL, 1);
     assert_int_equal(hm_pg_count(world->node, "other", group, HM_PG_ALL), 0);
-    start(world, "late");
+    world_start(world, "late");
     await(world, "other", 1);
     /* The service ends and comes back. */
-    kill_process(hm_whereis(world->node, "early"));
+    world_kill(world, hm_whereis(world->node, "early"));
     await(world, NULL, 0);
-    start(world, "early");
+    world_start(world, "early");
     await(world, NULL, 1);
     /* The scope does. */
     hm_pid scope = hm_whereis(world->node, "other");
-    kill_process(scope);
+    world_kill(world, scope);
     await(world, "other", 0);
     await(world, "other", 1);
     assert_false(hm_pid_equal(scope, hm_whereis(world->node, "other")));
@@ -105,7 +51,7 @@ static void a_service_is_a_member_whenever_it_is_there(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(scopes_are_started),
         TEST(a_service_is_a_member_whenever_it_is_there),
