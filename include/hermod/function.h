@@ -16,6 +16,8 @@
  *     3
  *
  * Each call runs in a process of its own. What is not exported is undef. Node thread only, except for handlers on the pool.
+ *
+ * What callers see follows lib/kernel/src/erpc.erl and rpc.erl of OTP, and lib/elixir/lib/task/supervisor.ex of Elixir.
  */
 #ifndef HERMOD_FUNCTION_H
 #define HERMOD_FUNCTION_H

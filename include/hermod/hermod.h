@@ -12,6 +12,9 @@
  * The node is an ordinary member of an Erlang cluster (OTP 25 and later): Node.connect, Node.list, GenServer.call,
  * monitors, links, :rpc and :sys work with it. Everything happens on the thread that runs the event_base; functions
  * of this header and of server.h must be called on that thread unless they say otherwise. Several nodes may live in one program.
+ *
+ * The wire is that of "Distribution Protocol" in the documentation of erts; what a node does on it follows lib/kernel/src/net_kernel.erl, dist_util.erl
+ * and erl_epmd.erl of OTP.
  */
 #ifndef HERMOD_HERMOD_H
 #define HERMOD_HERMOD_H

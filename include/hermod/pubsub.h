@@ -42,7 +42,7 @@ struct hm_pubsub_subscription {
 HM_API int hm_pubsub_subscribe(hm_process *self, const struct hm_pubsub_subscription *subscription);
 /* Nothing is heard of it after this. HM_ENOENT. */
 HM_API int hm_pubsub_unsubscribe(hm_process *self, hm_term topic);
-/* Borrows both. HM_ENOPROC, HM_ENOMEM. */
+/* Borrows both. HM_ENOPROC, HM_EINVAL (a term of size 0), HM_ENOMEM. */
 HM_API int hm_pubsub_publish(hm_process *self, hm_term topic, hm_term message);
 /* The same, and this process does not hear it whatever it is subscribed to. */
 HM_API int hm_pubsub_publish_from(hm_process *self, hm_term topic, hm_term message);
