@@ -4,8 +4,8 @@
  * Two lanes. The wire lane is a list of chunks: messages are appended to the last chunk, their payloads copied
  * or, when shared and of OUTPUT_REFER bytes or more, referenced from there; both without an allocation for
  * most. The bulk lane holds messages that go out in fragments, one queue for each sending process; whenever
- * the wire lane is nearly empty, each sender in turn gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and messages of one sender
- * keep their order: while it has something in the bulk lane, its small messages queue there, too.
+ * the wire lane is nearly empty, each sender in turn gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and
+ * messages of one sender keep their order: while it has something in the bulk lane, its small messages queue there, too.
  *
  * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again (prototype,
  * f0 against f3). Owned by one channel, calls nobody back.

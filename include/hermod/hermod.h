@@ -13,8 +13,8 @@
  * monitors, links, :rpc and :sys work with it. Everything happens on the thread that runs the event_base; functions
  * of this header and of server.h must be called on that thread unless they say otherwise. Several nodes may live in one program.
  *
- * The wire is that of "Distribution Protocol" in the documentation of erts; what a node does on it follows lib/kernel/src/net_kernel.erl, dist_util.erl
- * and erl_epmd.erl of OTP.
+ * The wire is that of "Distribution Protocol" in the documentation of erts; what a node does on it follows lib/kernel/src/net_kernel.erl,
+ * dist_util.erl and erl_epmd.erl of OTP.
  */
 #ifndef HERMOD_HERMOD_H
 #define HERMOD_HERMOD_H

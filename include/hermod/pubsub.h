@@ -11,8 +11,8 @@
  * of other nodes subscribe and publish with calls to the registered name pubsub. The service belongs to the daemon: a program with a node
  * of its own has none, and these functions give HM_ENOPROC there.
  *
- * Node thread only. A message is held once for all subscribers of the node and handed to one after the other. What another node could not send to this one,
- * because this one did not read fast enough, the class's info is told of as {pubsub_dropped, Topic, Count}.
+ * Node thread only. A message is held once for all subscribers of the node and handed to one after the other. What another node could not
+ * send to this one, because this one did not read fast enough, the class's info is told of as {pubsub_dropped, Topic, Count}.
  */
 #ifndef HERMOD_PUBSUB_H
 #define HERMOD_PUBSUB_H

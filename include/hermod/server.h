@@ -179,8 +179,8 @@ HM_API int hm_unlink(hm_process *self, hm_pid pid);
  * as of hm_send. */
 HM_API int hm_monitor(hm_process *self, hm_address address, hm_ref *ref);
 HM_API void hm_demonitor(hm_process *self, const hm_ref *ref); /* no 'DOWN' of it comes after this */
-/* exit/2: kill cannot be trapped, and normal ends nobody but oneself. Borrows the reason. Nobody has the pid: nothing happens. HM_EINVAL (no pid, a reason of size 0),
- * HM_ENOMEM, HM_ELIMIT. */
+/* exit/2: kill cannot be trapped, and normal ends nobody but oneself. Borrows the reason. Nobody has the pid: nothing happens. HM_EINVAL
+ * (no pid, a reason of size 0), HM_ENOMEM, HM_ELIMIT. */
 HM_API int hm_exit(hm_process *self, hm_pid pid, hm_term reason);
 /* An alias of this process: who has it can send until hm_unalias. HM_ENOMEM. */
 HM_API int hm_alias(hm_process *self, hm_ref *alias);

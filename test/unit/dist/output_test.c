@@ -181,7 +181,8 @@ static void resumes_where_it_was_blocked(void **state) {
     block_release(block);
 }
 
-/* The same payload to a thousand: one copy, however little is taken at a time and wherever that ends, and what is small between them is in its place. */
+/* The same payload to a thousand: one copy, however little is taken at a time and wherever that ends, and what is small between them is in
+ * its place. */
 static void holds_a_payload_for_many_once(void **state) {
     struct fixture *f = *state;
     enum { MANY = 1000, SIZE = 4096 + 5, FRAME = 7 + 1 + SIZE, SMALL = 7 + 1 + 10 };
