@@ -111,12 +111,19 @@ int links_add(hm_process *process, hm_pid other) {
         return HM_ENOMEM;
     }
     int error = tell(process, CONTROL_LINK, other, 0);
-    if (error == HM_ENOCONNECTION) {
+    if (error != HM_OK) {
         drop(link);
-        return process_deliver_exit(process, other, ATOM_TERM("noconnection"), false);
+        return error == HM_ENOCONNECTION ? process_deliver_exit(process, other, ATOM_TERM("noconnection"), false) : error;
     }
     trace_news(process, TRACE_LINKED, other, (hm_term){0});
-    return error;
+    return HM_OK;
+}
+
+/* A peer that has no UNLINK_ID: waiting for its ack would make us deaf for its links. */
+static bool never_acknowledges(const struct hm_node *node, hm_pid other) {
+    const struct peer *peer = peers_find(node, other.node);
+    struct channel *channel = peer ? peer_channel(peer) : NULL;
+    return channel && !(channel_flags(channel) & FLAG_UNLINK_ID);
 }
 
 int links_remove(hm_process *process, hm_pid other) {
@@ -139,7 +146,10 @@ int links_remove(hm_process *process, hm_pid other) {
     if (++node->next_unlink == 0)
         node->next_unlink = 1;
     link->unlink_id = node->next_unlink;
-    return tell(process, CONTROL_UNLINK, other, link->unlink_id);
+    int error = tell(process, CONTROL_UNLINK, other, link->unlink_id);
+    if (never_acknowledges(node, other))
+        drop(link);
+    return error;
 }
 
 void links_on_link(hm_process *process, hm_pid from) {

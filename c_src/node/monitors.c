@@ -229,7 +229,7 @@ int monitors_add(hm_process *watcher, hm_address target, const struct monitor_do
 
 static void give_up(struct hm_node *node, struct monitor *monitor) {
     struct peer *peer = monitor->at_peer ? peers_find(node, monitor->target_node) : NULL;
-    if (peer && peer_is_up(peer) && has_target(monitor)) {
+    if (peer && peer_takes_signals(peer) && has_target(monitor)) {
         struct control control = {.kind = CONTROL_DEMONITOR,
                                   .from = monitor->watcher_pid,
                                   .to = monitor->target_pid,

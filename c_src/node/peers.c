@@ -116,6 +116,10 @@ bool peer_is_up(const struct peer *peer) {
     return peer->up != NULL;
 }
 
+bool peer_takes_signals(const struct peer *peer) {
+    return peer->up || peer->dialing || peer->accepting || peer->yielded;
+}
+
 bool peer_is_visible(const struct peer *peer) {
     return peer->visible;
 }

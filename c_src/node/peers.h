@@ -34,6 +34,8 @@ void peers_free(struct hm_node *node);
 
 const hm_node_name *peer_name(const struct peer *peer);
 bool peer_is_up(const struct peer *peer);
+/* It is up, or being connected to: what is sent now follows what was sent before, and comes to nothing only with all the rest. */
+bool peer_takes_signals(const struct peer *peer);
 bool peer_is_visible(const struct peer *peer);
 int64_t peer_up_ms(const struct peer *peer); /* since it is up */
 struct channel *peer_channel(const struct peer *peer); /* NULL when not up */

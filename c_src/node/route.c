@@ -112,7 +112,7 @@ int route_exit(struct hm_node *node, hm_pid from, hm_pid to, hm_term reason, boo
     struct peer *peer = to.node ? peers_get(node, to.node) : NULL;
     if (!peer)
         return HM_ENOMEM;
-    if (from_link && !peer_is_up(peer))
+    if (from_link && !peer_takes_signals(peer))
         return HM_OK; /* its nodedown tells them */
     struct control control = {.kind = from_link ? CONTROL_EXIT : CONTROL_EXIT2, .from = from, .to = to};
     int error = peers_send(peer, &control, reason, NULL);

@@ -12,7 +12,7 @@ groups() ->
                       alive_true, silent_ones_are_closed]},
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
-     {hermod_only, [], [oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term]}].
+     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -199,6 +199,29 @@ strangers_pids(C) ->
     still_serves(C).
 
 %% ---- hermod only
+
+%% A peer without UNLINK_ID (OTP 26 and later refuse it) acknowledges no unlink, and may link again all the same.
+links_without_unlink_id(C) ->
+    N = given:target(C),
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(t(C), #{name => Name, flags => fakenode:flags() band bnot 16#2000000}),
+    Me = self_pid(Name),
+    Sub = ?ON(given:peer(C), begin
+        Pid = given:child(N),
+        [ok = given:call(Pid, {What, Me}) || What <- [link, unlink]],
+        Pid
+    end),
+    {1, Sub, Me} = fakenode:control(S, 1),
+    {4, Sub, Me} = fakenode:control(S, 4),
+    ok = fakenode:send(S, fakenode:frame({1, Me, Sub}, none)),
+    ok = fakenode:send(S, fakenode:frame({6, Me, '', subject}, {'$gen_cast', linked})),
+    ?ON(given:peer(C), begin
+        target:wait(fun() -> lists:member({cast, linked}, given:call(N, events)) end),
+        gen_server:cast(Sub, {stop, for_a_reason})
+    end),
+    {24, Sub, Me} = fakenode:control(S, 24),
+    gen_tcp:close(S),
+    still_serves(C).
 
 oversized_frame(C) ->
     {ok, S} = fakenode:connect(t(C), #{}),

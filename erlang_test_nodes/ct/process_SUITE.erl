@@ -5,7 +5,8 @@
 -compile([export_all, nowarn_export_all]).
 
 all() -> [{group, monitors_in}, {group, monitors_out}, {group, links}, {group, exits}, {group, aliases}, {group, noconnection},
-          group_leader_is_a_pid, is_in_order].
+          {group, unconnected}, group_leader_is_a_pid, is_in_order]
+        ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 groups() ->
     [{monitors_in, [], [in_normal, in_reason, in_kill, in_dead_pid, in_unknown_name, in_by_name, in_by_name_after_reregistration,
@@ -17,7 +18,10 @@ groups() ->
      {exits, [], [exit_reason, exit_normal_is_ignored, exit_normal_is_trapped, exit_trapped, exit_kill, exit_kill_when_trapping,
                   exit_out, exit_out_kill, exit_to_dead, stop_is_not_exit]},
      {aliases, [], [send_to_alias, send_to_closed_alias, alias_of_the_subject, monitor_with_alias]},
-     {noconnection, [], [killed_target, killed_peer, disconnected]}].
+     {noconnection, [], [killed_target, killed_peer, disconnected]},
+     {unconnected, [], [linked_and_ended]},
+     %% an OTP 25 leaves monitors by name behind
+     {hermod_only, [], [monitored_and_ended, call_was_given_up]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -614,6 +618,52 @@ disconnected(C) ->
         ?assert(lists:member({info, {'EXIT', Mine, noconnection}}, Events)),
         ?assert(lists:member({info, {'EXIT', Me, noconnection}}, Events))
     end),
+    target:stop(P).
+
+%% ---- the connection is still being made
+
+%% Two processes of a node to which the target has no connection, and a subject of the target: it is told Requests about
+%% the first and ends for_a_reason. All of that is done before the connection is up.
+ends_unconnected(C, Requests) ->
+    N = given:target(C),
+    P = #{node := Node} = target:start_peer(#{args => ["-connect_all", "false"]}),
+    Pid = ?ON(P, begin register(named, X = given:idle()), X end),
+    ?ON(given:peer(C), begin
+        Sub = given:child(N),
+        ok = sys:suspend(Sub),
+        Asked = [gen_server:send_request(Sub, R) || R <- Requests(Pid, Node)],
+        gen_server:cast(Sub, {stop, for_a_reason}),
+        target:wait(fun() -> not lists:member(Node, erpc:call(N, erlang, nodes, [connected])) end),
+        ok = sys:resume(Sub),
+        [{reply, _} = gen_server:receive_response(A, 30000) || A <- Asked]
+    end),
+    {P, N, Pid}.
+
+%% A link that was on its way when its process ended: the other one ends with it.
+linked_and_ended(C) ->
+    {P, _, Pid} = ends_unconnected(C, fun(Pid, _) -> [{link, Pid}] end),
+    ?ON(P, ?assertEqual(for_a_reason, case given:death(Pid) of noproc -> for_a_reason; Why -> Why end)),
+    target:stop(P).
+
+%% Monitors that were on their way: nothing of them stays where they arrive.
+monitored_and_ended(C) ->
+    {P, N, Pid} = ends_unconnected(C, fun(Pid, Node) -> [{monitor, Pid}, {monitor, {named, Node}}] end),
+    ?ON(P, not_monitored(N, Pid)),
+    target:stop(P).
+
+not_monitored(N, Pid) ->
+    given:visible(N),
+    came_after = given:call(N, {echo, came_after}), % what the connection was made for
+    ?assertEqual({monitored_by, []}, process_info(Pid, monitored_by)),
+    given:ended(Pid).
+
+%% A call whose time was over before there was a connection leaves no monitor there either.
+call_was_given_up(C) ->
+    N = given:target(C),
+    P = #{node := Node} = target:start_peer(#{args => ["-connect_all", "false"]}),
+    Pid = ?ON(P, begin register(named, X = given:idle()), X end),
+    ?ON(given:peer(C), {error, timeout} = given:call(N, {call, {named, Node}, x, 0})),
+    ?ON(P, not_monitored(N, Pid)),
     target:stop(P).
 
 group_leader_is_a_pid(C) ->

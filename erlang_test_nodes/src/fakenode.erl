@@ -1,7 +1,7 @@
 %% A node made of a socket: it shakes hands as one that dials, and then sends whatever it is told.
 %% For what no real node would send.
 -module(fakenode).
--export([dial/1, connect/2, flags/0, send_name/3, status/1, send/2, frame/2, closed/1, name/0, digest/2, challenge/1, pid/2]).
+-export([dial/1, connect/2, flags/0, send_name/3, status/1, send/2, frame/2, control/2, closed/1, name/0, digest/2, challenge/1, pid/2]).
 
 -define(PATIENCE, 30000).
 
@@ -68,6 +68,18 @@ send(S, Body) -> gen_tcp:send(S, [<<(iolist_size(Body)):32>>, Body]).
 
 frame(Control, none) -> [112, term_to_binary(Control)];
 frame(Control, Payload) -> [112, term_to_binary(Control), term_to_binary(Payload)].
+
+%% The next control message with this operation; what comes before it is of no interest.
+control(S, Op) ->
+    {ok, <<Size:32>>} = gen_tcp:recv(S, 4, ?PATIENCE),
+    case Size > 0 andalso gen_tcp:recv(S, Size, ?PATIENCE) of
+        false -> control(S, Op); % a tick
+        {ok, <<112, Terms/binary>>} ->
+            case binary_to_term(Terms) of
+                Control when element(1, Control) =:= Op -> Control;
+                _ -> control(S, Op)
+            end
+    end.
 
 %% Waits until the other side has closed; what it still says is of no interest.
 closed(S) ->
