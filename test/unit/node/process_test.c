@@ -440,6 +440,28 @@ static void what_leads_nowhere_is_a_bad_argument(void **state) {
     seen_clear(&seen);
 }
 
+static void count_link(void *arg, hm_pid other) {
+    (void)other;
+    ++*(int *)arg;
+}
+
+/* Too much waits for a connection that is being made: the caller is told, so no exit of a link may come later. */
+static void a_link_that_could_not_be_told_is_none(void **state) {
+    (void)state;
+    struct hm_node *node = fixture_new();
+    struct seen seen;
+    hm_process *process = fixture_process(node, &seen);
+    hm_pid far = {names_intern(node->names, "far@host", 8), 1, 0, 9}, other = {far.node, 2, 0, 9};
+    node->dist.output_high = 0;
+    assert_int_equal(hm_link(process, far), HM_OK); /* what waits first is taken */
+    assert_int_equal(hm_link(process, other), HM_ELIMIT);
+    int links = 0;
+    links_each(process, count_link, &links);
+    assert_int_equal(links, 1);
+    fixture_free(node);
+    seen_clear(&seen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_is_handled_in_order_and_after_the_sender),
@@ -459,6 +481,7 @@ int main(void) {
         cmocka_unit_test(a_caller_that_ends_forgets_its_calls),
         cmocka_unit_test(a_term_of_no_size_is_not_sent),
         cmocka_unit_test(what_leads_nowhere_is_a_bad_argument),
+        cmocka_unit_test(a_link_that_could_not_be_told_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
