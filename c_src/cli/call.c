@@ -39,6 +39,7 @@ static enum hm_verdict on_answer(hm_process *self, void *arg, int error, hm_term
 
 static void ask(struct tool *tool) {
     struct call *call = tool->arg;
+    tool->asked = call->name;
     int error = hm_call(tool->self, hm_to_name(call->name, tool->peer), hm_build_term(call->request),
                         tool_left_ms(tool), on_answer, tool);
     if (error)

@@ -131,6 +131,7 @@ void help_man(FILE *out) {
     fputs(".SH EXIT STATUS\n", out);
     for (size_t i = 0; i < exit_code_count; i++)
         fprintf(out, ".TP\n.B %zu\n%s\n", i, exit_code_meanings[i]);
+    fputs(".TP\n.B 130, 143\nCtrl\\-C, SIGTERM; start and chat end with 0 then.\n", out);
     fputs(".SH FILES\n.TP\n\\fI\\(ti/.erlang.cookie\\fR\nThe cookie, shared with erl and iex. Made with mode "
           "0400 when it is missing; refused when others can read it.\n"
           ".SH SEE ALSO\n.BR erl (1),\n.BR epmd (1),\n.BR iex (1)\n",

@@ -39,8 +39,18 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg) {
     struct tool *tool = arg;
     (void)fd;
     (void)what;
-    tool_finish(tool, give_up(EXIT_TIMEOUT, "no %s within %llu ms", tool->waiting_for,
-                              (unsigned long long)tool->settings->timeout_ms));
+    unsigned long long ms = tool->settings->timeout_ms;
+    const char *missed = tool->waiting_for, *node = tool->target.text;
+    int code;
+    if (!*node || (strcmp(missed, "connection") && strcmp(missed, "answer")))
+        code = give_up(EXIT_TIMEOUT, "no %s within %llu ms", missed, ms);
+    else if (strcmp(missed, "connection") == 0)
+        code = give_up(EXIT_TIMEOUT, "no connection to %s within %llu ms: is it stopped, or is a firewall in between?", node, ms);
+    else if (tool->asked)
+        code = give_up(EXIT_TIMEOUT, "no answer from %s on %s within %llu ms: it is busy, or is no GenServer", name_shown(tool->asked), node, ms);
+    else
+        code = give_up(EXIT_TIMEOUT, "no answer from %s within %llu ms", node, ms);
+    tool_finish(tool, code);
 }
 
 static int init_process(hm_process *self, void *argument) {

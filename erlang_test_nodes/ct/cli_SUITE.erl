@@ -105,7 +105,7 @@ call_noproc(C) ->
 
 call_timeout(C) ->
     {Ms, Got} = target:ms(fun() -> call(C, "{hold, cli}", ["--timeout", "100"]) end),
-    says(refused(?TIMEOUT, Got), "100 ms"),
+    says(refused(?TIMEOUT, Got), "no answer from subject on " ++ node_of(C) ++ " within 100 ms"),
     ?assert(Ms >= 100, Ms).
 
 call_exit(C) ->
