@@ -40,7 +40,7 @@ struct input {
 
 /*
  * The control tuple of the last message: most messages of a flood have the same one, so that a compare
- * replaces check and decode (prototype: 5 ns against 20). Only for messages, whose control borrows nothing
+ * replaces check and decode (measured: 5 ns against 20). Only for messages, whose control borrows nothing
  * but the name.
  */
 struct memo {

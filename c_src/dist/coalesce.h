@@ -6,11 +6,11 @@
  *
  * - a flood: over 150 messages in a ms, and nothing was sent to that peer meanwhile. Nobody waits for anything: 16 KiB.
  * - a crowd: many processes of the peer call at the same time (each call begins with a monitor, and a caller has one call
- *   under way). When 16 or more were seen in a ms, the requests of an eighth of them are collected; as the others are under way, they
- *   are there in a fraction of the time that one answer takes anyway, and callers get theirs sooner, not later.
+ *   under way). When 16 or more were seen in a ms, the requests of an eighth of them are collected. The others are under way already, so
+ *   this takes a fraction of the time of one answer, and callers get their answers sooner, not later.
  *
- * A single caller, or a few, are never made to wait. A timer of 1 ms reads what is there when the bytes do not come; when that happens to a
- * crowd, it has gone, and the next is believed 100 ms later.
+ * A single caller, or a few, are never made to wait. When the bytes do not come, a timer of 1 ms reads what is there. When that happens to a
+ * crowd, the crowd has gone, and another one counts as one only 100 ms later.
  *
  * Pure: time is given; tests have a clock of their own. One for each channel.
  */

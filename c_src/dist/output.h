@@ -7,8 +7,8 @@
  * the wire lane is nearly empty, each sender in turn gives one fragment. So a small message waits for at most WIRE_LOW bytes of bulk, and
  * messages of one sender keep their order: while it has something in the bulk lane, its small messages queue there, too.
  *
- * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again (prototype,
- * f0 against f3). Owned by one channel, calls nobody back.
+ * Chunks instead of one growing buffer: towards a slow peer that would be moved again and again.
+ * Owned by one channel, calls nobody back.
  */
 #ifndef HM_DIST_OUTPUT_H
 #define HM_DIST_OUTPUT_H

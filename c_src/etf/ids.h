@@ -2,7 +2,7 @@
  * etf/ids: pids, references and ports between external format and plain values.
  *
  * Written and read in place instead of through ei: an erlang_pid of ei is 1 KiB, and a control tuple of
- * nearly every message holds one (prototype: 91 ns against 5-20 ns a message). Layout: erl_ext_dist
+ * nearly every message holds one (measured: 91 ns against 5-20 ns a message). Layout: erl_ext_dist
  * NEW_PID_EXT (88), PID_EXT (103), NEWER_REFERENCE_EXT (90), NEW_REFERENCE_EXT (114), REFERENCE_EXT (101).
  * Tests hold both directions against ei. The input is checked bytes. One thread (names).
  */

@@ -1,13 +1,13 @@
 /*
  * node/fanout: one message from one process to many of the same node, without a copy and a place in a mailbox for each.
  *
- * The message is held once, with the list of who gets it, and handed over in the turn, one process after the other, as if it came out of the
- * mailbox: to who has nothing else waiting; to others it is put behind that. What a process receives is ready to be fetched into the cache
- * while those before it work, which for a hundred thousand of them is most of the time that it takes.
+ * The message is held once, with the list of its receivers, and handed over in the turn, to one process after the other. A receiver that has no
+ * mail gets it as if it came out of the mailbox; for others it is put behind the mail they have. While one receiver works, the next ones are
+ * fetched into the cache: with a hundred thousand of them, waiting for memory is most of the time.
  *
- * Fan-outs are done in the order in which they were sent, and what a process sends after one to a process of this node is made one, too
- * (route.c); before anything of it that is no message, its end, say, they are put into the mailboxes. So the order between two processes is
- * kept. There may be so many waiting (FANOUT_MAX); then they go into the mailboxes, with the limits of those. One thread.
+ * The order between two processes is kept. Fan-outs are done in the order in which they were sent. What a process then sends to another of this
+ * node becomes a fan-out, too (route.c). Before any other signal of the sender, such as its exit, what is left goes into the mailboxes. At most
+ * FANOUT_MAX receivers wait; beyond that messages go into the mailboxes, with the limits of those. One thread.
  */
 #ifndef HM_NODE_FANOUT_H
 #define HM_NODE_FANOUT_H

@@ -1,7 +1,7 @@
 /*
- * The rules for two connections at once are those of dist_util and net_kernel (accept_pending): of two nodes that dial
- * each other the one with the greater name wins; a node that dials while we hold a connection to it is asked (alive) whether
- * it lost the old one, and when it proves its cookie, the old one goes.
+ * The rules for two connections at once are those of dist_util and net_kernel (accept_pending). When two nodes dial each other, the one with the
+ * greater name wins. A node that dials while we hold a connection to it is asked (alive) whether it lost the old one; when it has proved its
+ * cookie, the old connection is closed.
  */
 #include "node/peers.h"
 

@@ -1,11 +1,10 @@
 /*
  * otp/supervisor: servers that are started again when they end: those of every node, and those whose struct hm_start says so.
  *
- * As permanent children under one_for_one: whatever the reason, until the node stops. What starts them again is no process, so
- * nobody can end it; hermod_sup (hermod_sup.c) is the process that shows them and takes requests, itself started again like one of
- * them. It is the parent of all of them but not linked to them: its end is not theirs. A server that keeps ending is started again
- * after a pause instead of bringing the node down: on a BEAM the last supervisor would, and then whatever watches the VM starts it;
- * here that would end everybody else's connections, too.
+ * They are what permanent children under one_for_one are: started again whatever the reason, until the node stops. What starts them again is no
+ * process, so nobody can end it. The process hermod_sup (hermod_sup.c) shows them and takes requests; it is started again like one of them. It is
+ * their parent but not linked to them, so its end is not theirs. A server that keeps ending is started again after a pause. On a BEAM the last
+ * supervisor would end the node instead, and whatever watches the VM would start it; here that would end everybody else's connections, too.
  *
  * Owns struct child from the first start until it is deleted or the node is freed. One thread.
  */
