@@ -11,7 +11,7 @@
 static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     if (!user_wire_is_hello(message))
         return HM_UNKNOWN;
-    if (hm_cast(self, hm_to_name("user_list", NULL), message) != 0)
+    if (hm_cast(self, hm_to_name(USER_LIST, NULL), message) != 0)
         hm_log(self, HM_LOG_ERROR, "user_list.memory", "no memory: a hello is not passed on");
     return HM_CONTINUE;
 }

@@ -15,6 +15,7 @@
 
 #include <hermod/term.h>
 
+#define USER_LIST "user_list"
 #define USER_BELL "user_list_delta"
 
 enum { USER_WIRE_FORM = 1 };
