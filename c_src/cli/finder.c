@@ -94,6 +94,24 @@ static void on_found(void *arg, const struct discovery *discovery, const char *n
         say(finder, HM_LOG_WARN, "discovery.dial", "node=%s cannot be dialled: %s", name, hm_strerror(error));
 }
 
+struct search {
+    const char *name;
+    const hm_node_name *found;
+};
+
+static void compare_name(void *arg, const hm_node_name *peer) {
+    struct search *search = arg;
+    if (strcmp(hm_node_name_text(peer), search->name) == 0)
+        search->found = peer;
+}
+
+/* hm_node_find would remember for good whoever was lost, connected or not: in a DNS whose addresses change, one after the other until --max-names. */
+static const hm_node_name *find_connected(const struct finder *finder, const char *name) {
+    struct search search = {.name = name};
+    hm_nodes(finder->node, HM_NODES_CONNECTED, compare_name, &search);
+    return search.found;
+}
+
 static void on_lost(void *arg, const struct discovery *discovery, const char *name) {
     struct finder *finder = arg;
     const struct discovery_strategy *strategy = discovery_spec_of(discovery)->strategy;
@@ -104,12 +122,10 @@ static void on_lost(void *arg, const struct discovery *discovery, const char *na
     say(finder, HM_LOG_INFO, "discovery.lost", "node=%s by %s", name, strategy->kind);
     HASH_DEL(finder->wanted, wanted);
     free(wanted);
+    const hm_node_name *peer = strategy->lost == LOST_DISCONNECT ? find_connected(finder, name) : NULL;
     hm_candidate_remove(finder->node, name);
-    if (strategy->lost == LOST_DISCONNECT) {
-        const hm_node_name *peer = hm_node_find(finder->node, name);
-        if (peer)
-            hm_disconnect(finder->node, peer);
-    }
+    if (peer)
+        hm_disconnect(finder->node, peer);
 }
 
 static void on_log(void *arg, enum hm_log_level level, const char *id, const char *text) {

@@ -9,7 +9,7 @@ all() -> [{group, links}, {group, article}] ++ [{group, hermod_only} || target:k
 groups() ->
     [{links, [], [broadcast, gossip, gossip_secret, gossip_broadcast_only, nodefinder] ++ [Case || Case <- [secrets_differ, two_networks], target:kind() =:= hermod]},
      {article, [], [hello_world]},
-     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_ipv6, dns_srv, kubernetes, kubernetes_names, kubernetes_troubles, tool, tool_lists, tool_fails, mistakes, config_file,
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_changes, dns_ipv6, dns_srv, kubernetes, kubernetes_names, kubernetes_troubles, tool, tool_lists, tool_fails, mistakes, config_file,
                         short_and_long, junk, elsewhere, flood]}].
 
 init_per_group(links, C) ->
@@ -334,6 +334,24 @@ dns(_) ->
     target:wait(fun() -> ?ON(P, not lists:member(maps:get(node, T), nodes())) end),
     Dns ! {go, {a, [{127, 0, 0, 1}]}},
     connected(P, T),
+    Dns ! stop,
+    [target:stop(X) || X <- [T, P]].
+
+%% Addresses where nobody was ever connected leave nothing behind.
+dns_changes(_) ->
+    {Dns, Server} = dns_server(),
+    {P, Nobody} = {target:start_peer(#{long => true, host => "127.0.0.1"}), target:unique("nobody")},
+    T = target:start(#{long => true, host => "127.0.0.2",
+                       args => ["--discover", "dns:app.example,basename=" ++ Nobody ++ ",interval=0.1,server=" ++ Server]}),
+    Names = fun() -> ?ON(P, begin #{hermod_node_names := N} = rpc:call(maps:get(node, T), hermod, metrics, []), N end) end,
+    Before = Names(),
+    [begin
+         Dns ! {go, {a, [{127, 1, I, J} || J <- [1, 2, 3, 4, 5]]}},
+         target:await_line(T, lists:flatten(io_lib:format("discovery.found .*~s@127.1.~b.5", [Nobody, I])))
+     end || I <- lists:seq(1, 8)],
+    Dns ! {go, {a, []}},
+    target:await_line(T, "discovery.lost .*" ++ Nobody ++ "@127.1.8.5"),
+    target:wait(fun() -> Now = Names(), Now =< Before orelse {Before, Now} end),
     Dns ! stop,
     [target:stop(X) || X <- [T, P]].
 
