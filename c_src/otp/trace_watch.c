@@ -355,7 +355,7 @@ static void put_name_or_pid(hm_build *build, struct bytes name, hm_pid pid) {
 }
 
 /* The fields in the order of erl_dist_protocol, with the operation's name in front instead of the number. */
-static void put_control(hm_build *build, const struct control *control) {
+static void put_control(struct draft *draft, const struct control *control) {
     static const struct {
         const char *name;
         uint32_t fields;
@@ -375,6 +375,7 @@ static void put_control(hm_build *build, const struct control *control) {
         [CONTROL_SPAWN_REPLY] = {"spawn_reply", 4},
         [CONTROL_GROUP_LEADER] = {"group_leader", 2},
     };
+    hm_build *build = draft->build;
     hm_put_tuple(build, 1 + FORMS[control->kind].fields);
     hm_put_atom(build, FORMS[control->kind].name);
     switch (control->kind) {
@@ -395,14 +396,14 @@ static void put_control(hm_build *build, const struct control *control) {
         hm_put_ref(build, &control->ref);
         put_pid(build, control->from);
         put_pid(build, control->leader);
-        hm_put_term(build, control->mfa);
-        hm_put_term(build, control->options);
+        put_cut(build, control->mfa, &draft->left);
+        put_cut(build, control->options, &draft->left);
         return;
     case CONTROL_SPAWN_REPLY:
         hm_put_ref(build, &control->ref);
         put_pid(build, control->to);
         hm_put_uint64(build, control->id);
-        hm_put_term(build, control->result);
+        put_cut(build, control->result, &draft->left);
         return;
     case CONTROL_GROUP_LEADER:
         put_pid(build, control->leader);
@@ -431,7 +432,7 @@ static void on_control(struct hm_node *node, const hm_node_name *peer, bool out,
         struct draft draft = draft_begin(tracing);
         hm_put_atom(draft.build, hm_node_name_text(peer));
         hm_put_tuple(draft.build, payload.size ? 2 : 1);
-        put_control(draft.build, control);
+        put_control(&draft, control);
         if (payload.size)
             put_cut(draft.build, payload, &draft.left);
         hm_put_atom(draft.build, hm_node_name_text(peer));

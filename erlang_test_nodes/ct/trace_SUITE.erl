@@ -462,7 +462,11 @@ large_terms(C) ->
         {ok, _} = ask(N, {trace, {callable, eight, 8}, 1, [record, {handler, self()}]}),
         rpc:call(N, callable, eight, [1, Big, "two", Big, 5, 6, 7, Big]),
         ?EXPECT({trace, _, call, {callable, eight, [1, {'...', 1000005}, "two", {'...', 1000005}, 5, 6, 7, {'...', 1000005}]}}),
-        [#{arity := 8}] = ask(N, playback)
+        [#{arity := 8}] = ask(N, playback),
+        {ok, _} = ask(N, {trace, {peer, node()}, 100, [{handler, self()}]}),
+        %% Of control messages above 64 KiB a BEAM makes fragments that no node can read.
+        Request = spawn_request(N, callable, echo, [x], [{large, binary:part(Big, 0, 50000)}]),
+        ?EXPECT({trace, _, 'receive', {{spawn_request, Request, _, _, {callable, echo, 1}, {'...', _}}, [x]}})
     end).
 
 not_allowed(_) ->
