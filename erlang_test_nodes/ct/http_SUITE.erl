@@ -7,7 +7,7 @@
 -define(USAGE, 2).
 -define(FAILED, 1).
 
-all() -> [counters_move, format, status, values_are_text, probes, paths_and_methods, other_hosts, junk, large_headers, pipelined, silent_and_slow,
+all() -> [counters_move, format, documented, status, values_are_text, probes, paths_and_methods, other_hosts, junk, large_headers, pipelined, silent_and_slow,
           thousand_connections, unread_answers, silent_service, report_is_killed, under_load, token, token_is_needed, token_file, port_taken, address_mistakes,
           stops_while_asked].
 
@@ -106,6 +106,25 @@ format(C) ->
         {Absent, _, _} when Absent =:= 77; Absent =:= 126; Absent =:= 127 -> {skip, "python3-prometheus-client is not installed"};
         {_, _, Wrong} -> error(Wrong)
     end.
+
+%% What a node with all of its parts tells is what docs/operations.md says, name by name.
+documented(_) ->
+    Port = target:free_port(),
+    node_with(["--metrics", "0", "--trace-port", integer_to_list(Port), "--discover", "local-epmd", "--bus", "hermes",
+               "--phoenix-pubsub", "MyApp.PubSub", "--phoenix-presence", "MyAppWeb.Presence"], fun(_, Http) ->
+        {200, _, Body} = request(Http, "GET /metrics"),
+        Told = names(Body, "^# HELP ([a-z_]+) "),
+        {ok, Text} = file:read_file(filename:join(os:getenv("TEST_ROOT"), "docs/operations.md")),
+        [_, From] = string:split(Text, "\n| metric | labels |"),
+        [Table | _] = string:split(From, "\n\n"),
+        Rows = [hd(string:split(Row, " | ")) || Row <- string:split(Table, "\n", all)],
+        Said = names(lists:join("\n", Rows), "`([a-z_]+)`"),
+        ?assertEqual({[], []}, {Told -- Said, Said -- Told})
+    end).
+
+names(Text, Regex) ->
+    {match, Names} = re:run(Text, Regex, [global, multiline, {capture, all_but_first, list}]),
+    lists:usort(lists:append(Names)).
 
 %% ---- the page
 
