@@ -10,7 +10,8 @@
 -define(TERMINATED, 128 + 15).
 
 all() ->
-    [status, status_in_json, top_as_text, top_on_a_terminal, top_ends_with_a_signal, top_on_a_small_terminal, top_when_the_node_goes,
+    [status, status_in_json, top_as_text, top_on_a_terminal, top_ends_with_a_signal, top_on_a_small_terminal, top_is_resized, top_is_suspended,
+     top_when_the_node_goes,
      nobody_there]
         ++ case target:kind() of hermod -> [{group, numbers}]; beam -> [] end.
 
@@ -487,20 +488,55 @@ top_on_a_small_terminal(C) ->
         T = terminal(C, Rows, Columns),
         shows(T, "\e\\[H"),
         shows(T, "\e\\[J"),
-        forget(T),
-        Pictures = target:wait(fun() ->
-            case re:split(seen(T), "\e\\[H") of
-                [_, First, Second | _] -> {true, [First, Second]}; % only what is between two is whole for sure
-                _ -> false
-            end
-        end),
-        %% No picture has more lines, or longer ones, than there is room for.
-        Lines = re:split(re:replace(hd(Pictures), "\e\\[[JK]", "", [global]), "\r+\n"),
-        ?assert(length(Lines) =< Rows),
-        [?assert(string:length(L) =< Columns, L) || L <- Lines],
+        ?assertMatch({true, _}, fits(picture(T), Rows, Columns)),
         T ! {type, "q"},
         is_restored(T, ?FINE)
     end || {Rows, Columns} <- [{1, 10}, {5, 20}, {10, 40}, {60, 300}]].
+
+%% The lines of one that is drawn from now on.
+picture(T) ->
+    forget(T),
+    Picture = target:wait(fun() ->
+        case re:split(seen(T), "\e\\[H") of
+            [_, First, _ | _] -> {true, First}; % only what is between two is whole for sure
+            _ -> false
+        end
+    end),
+    re:split(re:replace(Picture, "\e\\[[JK]", "", [global]), "\r+\n").
+
+%% No more lines, or longer ones, than there is room for.
+fits(Lines, Rows, Columns) -> {length(Lines) =< Rows andalso lists:all(fun(L) -> string:length(L) =< Columns end, Lines), Lines}.
+
+top_is_resized(C) ->
+    T = terminal(C, 40, 120),
+    shows(T, "PROCESS "),
+    {ok, Tty} = file:read_link("/proc/" ++ os_pid_of_top(C) ++ "/fd/1"),
+    Resize = fun(Rows, Columns) -> "" = os:cmd(lists:flatten(io_lib:format("stty -F ~s rows ~b cols ~b 2>&1", [Tty, Rows, Columns]))) end,
+    Resize(8, 30),
+    target:wait(fun() -> element(1, fits(picture(T), 8, 30)) end),
+    Resize(40, 120),
+    target:wait(fun() -> not element(1, fits(picture(T), 8, 30)) end),
+    T ! {type, "q"},
+    is_restored(T, ?FINE).
+
+%% As with Ctrl-Z and fg: meanwhile the terminal is the shell's.
+top_is_suspended(C) ->
+    T = terminal(C, 24, 100),
+    shows(T, "PROCESS "),
+    Pid = os_pid_of_top(C),
+    forget(T),
+    os:cmd("kill -TSTP " ++ Pid),
+    shows(T, "\e\\[\\?25h\e\\[\\?1049l$"),
+    target:wait(fun() -> {ok, Stat} = file:read_file(["/proc/", Pid, "/stat"]), nomatch =/= re:run(Stat, "\\) T ") end),
+    {ok, Tty} = file:read_link("/proc/" ++ Pid ++ "/fd/1"),
+    says(os:cmd("stty -a -F " ++ Tty), "(^|[^-])icanon"),
+    forget(T),
+    os:cmd("kill -CONT " ++ Pid),
+    shows(T, "\e\\[\\?1049h"),
+    shows(T, "PROCESS "),
+    says(os:cmd("stty -a -F " ++ Tty), "-icanon"),
+    T ! {type, "q"},
+    is_restored(T, ?FINE).
 
 top_when_the_node_goes(C) ->
     Target = target:start(#{}),
