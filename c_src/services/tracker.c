@@ -26,7 +26,7 @@
 
 #include "services/tracker_private.h"
 
-enum { AGAIN_MS = 100, COMPLAIN_MS = 10000 };
+enum { SUBSCRIBE_MS = 5000, COMPLAIN_MS = 10000 };
 
 static int64_t now_ms(void) {
     struct timespec now;
@@ -99,6 +99,71 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     return HM_CONTINUE;
 }
 
+/* ---- the pubsub below ---- */
+
+static enum hm_verdict on_subscribed(hm_process *self, void *arg, int error, hm_term reply) {
+    struct tracker_own_shard *shard = arg;
+    (void)self;
+    shard->asking = false;
+    if (!error && hm_is_atom(reply, "ok"))
+        shard->subscribed = shard->asked;
+    return HM_CONTINUE;
+}
+
+/* A call, and not a cast: where there was no memory for it, there or here, the next tick asks again. */
+static void subscribe(struct tracker_own_shard *shard) {
+    struct tracker_process *server = shard->server;
+    hm_pid pubsub = hm_whereis(hm_node_of(server->self), server->tracker->pubsub);
+    if (!pubsub.node || shard->asking || hm_pid_equal(shard->subscribed, pubsub))
+        return;
+    hm_build_reset(server->out);
+    hm_put_format(server->out, "{subscribe, ~t, ~p, #{tagged => true}}", hm_build_term(shard->topic), hm_self(server->self));
+    shard->asked = pubsub;
+    shard->asking = !hm_build_error(server->out) &&
+                    hm_call(server->self, hm_to_pid(pubsub), hm_build_term(server->out), SUBSCRIBE_MS, on_subscribed, shard) == 0;
+}
+
+/* Or there again: with the former one its subscriptions ended. */
+static int pubsub_is_there(hm_process *self, void *arg, hm_pid pubsub) {
+    struct tracker_process *server = arg;
+    (void)self;
+    (void)pubsub;
+    for (uint32_t i = 0; i < server->tracker->shards; i++)
+        subscribe(&server->shards[i]);
+    return HM_OK;
+}
+
+/* ---- ticks ---- */
+
+static int start_tick(struct tracker_own_shard *shard, int64_t ms) {
+    struct tracker_process *server = shard->server;
+    hm_build_reset(server->out);
+    hm_put_format(server->out, "{~r, tick, ~u}", &server->own, (uint64_t)shard->number);
+    int error = hm_build_error(server->out);
+    if (!error)
+        error = hm_send_after(server->self, ms, hm_build_term(server->out), NULL);
+    shard->ticking = !error;
+    server->unticked |= error != 0;
+    return error;
+}
+
+/* Should there have been no memory for the timer, with whatever comes next: without heartbeats the others would take us for gone. */
+static void keep_ticking(struct tracker_process *server) {
+    if (!server->unticked)
+        return;
+    server->unticked = false;
+    for (uint32_t i = 0; i < server->tracker->shards; i++)
+        if (!server->shards[i].ticking)
+            (void)start_tick(&server->shards[i], 0);
+}
+
+static void on_tick(struct tracker_process *server, struct tracker_own_shard *shard) {
+    subscribe(shard);
+    tracker_shard_tick(shard->shard, now_ms());
+    if (start_tick(shard, server->tracker->periods.broadcast_ms))
+        hm_log(server->self, HM_LOG_ERROR, "presence.timer", "no memory for the timer of a shard, which is silent until something comes");
+}
+
 /* ---- other messages ---- */
 
 /* Nothing is said about what came before it: a peer may say it a thousand times a second. */
@@ -125,36 +190,7 @@ static void hear(struct tracker_process *server, struct tracker_own_shard *shard
         complain(server, now, "presence.limit", "there are too many presences, some are left out", server->left_out);
 }
 
-static int send_to_self(struct tracker_process *server, int64_t ms, const char *what, int64_t number) {
-    hm_build_reset(server->out);
-    hm_put_format(server->out, "{~r, ~a, ~i}", &server->own, what, number);
-    int error = hm_build_error(server->out);
-    return error ? error : hm_send_after(server->self, ms, hm_build_term(server->out), NULL);
-}
-
-/* Both at once: when the pubsub ends the subscriptions are gone. */
-static int subscribe(struct tracker_process *server) {
-    const char *pubsub = server->tracker->pubsub;
-    if (!hm_whereis(hm_node_of(server->self), pubsub).node)
-        return HM_ENOPROC;
-    int error = hm_monitor(server->self, hm_to_name(pubsub, NULL), &server->pubsub);
-    for (uint32_t i = 0; i < server->tracker->shards && !error; i++)
-        error = hm_castf(server->self, hm_to_name(pubsub, NULL), "{subscribe, ~t, ~p, #{tagged => true}}",
-                         hm_build_term(server->shards[i].topic), hm_self(server->self));
-    return error;
-}
-
-static void own_message(struct tracker_process *server, hm_term what, int64_t number) {
-    if (hm_is_atom(what, "tick") && number >= 0 && number < (int64_t)server->tracker->shards) {
-        tracker_shard_tick(server->shards[number].shard, now_ms());
-        if (send_to_self(server, server->tracker->periods.broadcast_ms, "tick", number))
-            hm_log(server->self, HM_LOG_ERROR, "presence.timer", "a shard has no memory for its timer and is silent");
-    } else if (subscribe(server)) {
-        send_to_self(server, AGAIN_MS, "subscribe", 0);
-    }
-}
-
-/* 'DOWN' of the pubsub or of a process that is tracked. false: of neither. */
+/* 'DOWN' of a process that is tracked. false: of none. */
 static bool on_down(struct tracker_process *server, hm_term ref_term, hm_term pid_of) {
     hm_node *node = hm_node_of(server->self);
     const struct tracked_process *tracked;
@@ -162,10 +198,6 @@ static bool on_down(struct tracker_process *server, hm_term ref_term, hm_term pi
     hm_pid pid;
     if (!hm_get_ref(node, ref_term, &ref))
         return false;
-    if (hm_ref_equal(&ref, &server->pubsub)) {
-        send_to_self(server, AGAIN_MS, "subscribe", 0);
-        return true;
-    }
     if (!hm_get_pid(node, pid_of, &pid) || !(tracked = tracker_find_process(server, pid)) || !hm_ref_equal(&ref, &tracked->ref))
         return false;
     tracker_untrack_all(server, pid);
@@ -176,16 +208,17 @@ static enum hm_verdict on_info(hm_process *self, hm_term term) {
     struct tracker_process *server = hm_data(self);
     hm_term first, second;
     struct hm_text topic;
-    int64_t number;
+    uint64_t number;
     hm_ref ref;
     int shard;
+    keep_ticking(server);
     if (hm_match(term, "{~b, ~t}", &topic, &second) && (shard = tracker_shard_in(server->tracker, topic.at, topic.size)) >= 0) {
         hear(server, &server->shards[shard], second);
         return HM_CONTINUE;
     }
-    if (hm_match(term, "{~t, ~t, ~i}", &first, &second, &number) && hm_get_ref(hm_node_of(self), first, &ref) &&
-        hm_ref_equal(&ref, &server->own)) {
-        own_message(server, second, number);
+    if (hm_match(term, "{~t, tick, ~u}", &first, &number) && hm_get_ref(hm_node_of(self), first, &ref) && hm_ref_equal(&ref, &server->own) &&
+        number < server->tracker->shards) {
+        on_tick(server, &server->shards[number]);
         return HM_CONTINUE;
     }
     if (hm_match(term, "{'DOWN', ~t, process, ~t, _}", &first, &second) && on_down(server, first, second))
@@ -235,7 +268,7 @@ static int start_shard(struct tracker_process *server, unsigned number) {
     hm_put_text(shard->topic, topic);
     int error = hm_build_error(shard->topic);
     /* Not all shards and nodes at the same moment. */
-    return error ? error : send_to_self(server, (int64_t)((server->salt + number * 7919u) % (tracker->periods.broadcast_ms / 4 + 1)), "tick", number);
+    return error ? error : start_tick(shard, (int64_t)((server->salt + number * 7919u) % (tracker->periods.broadcast_ms / 4 + 1)));
 }
 
 static int init(hm_process *self, void *argument) {
@@ -274,10 +307,7 @@ static int init(hm_process *self, void *argument) {
     if ((error = dispatch_metrics_add(&server->metrics, hm_node_of(self), server->dispatch, tracker->name)) ||
         (error = tracker_add_metrics(server)))
         goto fail;
-    error = subscribe(server);
-    if (error == HM_ENOPROC)
-        error = send_to_self(server, AGAIN_MS, "subscribe", 0);
-    if (error)
+    if ((error = hm_follow(self, tracker->pubsub, pubsub_is_there, server)))
         goto fail;
     hm_set_data(self, server);
     return 0;

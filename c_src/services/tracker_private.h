@@ -37,6 +37,8 @@ struct tracker_own_shard {
     struct tracker_shard *shard;
     hm_build *topic; /* on which it talks to the others */
     unsigned number;
+    bool ticking, asking;     /* asking: to be subscribed to the topic */
+    hm_pid subscribed, asked; /* with this pubsub; HM_NO_PID: not yet */
 };
 
 struct tracker_process {
@@ -46,7 +48,8 @@ struct tracker_process {
     struct tracked_process *tracked;
     struct dispatch *dispatch;
     hm_build *out, *diff, *named, *pid, *meta, *adapter;
-    hm_ref own, pubsub; /* in messages to itself; the monitor of the pubsub */
+    hm_ref own;    /* in messages to itself */
+    bool unticked; /* there was no memory for the timer of a shard */
     uint64_t malformed, left_out;
     int64_t complained_ms;
     size_t max_topic;

@@ -145,6 +145,7 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
     bool glance = hm_match(request, "{glance, ~u}", &most);
     if (!glance && !hm_is_atom(request, "get_users"))
         return HM_UNKNOWN;
+    user_list_keep_ticking(users);
     hm_term all = all_users(users);
     if (all.size && glance)
         return answer_glance(self, from, all, most);
@@ -158,6 +159,7 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
     struct user_list *users = hm_data(self);
     struct hm_text node;
     hm_term term;
+    user_list_keep_ticking(users);
     if (hm_match(message, "{add_user, ~t}", &term))
         on_add(users, term);
     else if (hm_match(message, "{remove_user, ~t}", &term))
@@ -177,6 +179,7 @@ static enum hm_verdict on_info(hm_process *self, hm_term message) {
     struct user_list *users = hm_data(self);
     struct hm_text name;
     hm_term term, reason;
+    user_list_keep_ticking(users);
     if (hm_match(message, "{nodeup, _}")) {
         user_list_add_nodes(users);
     } else if (hm_match(message, "{nodedown, ~a}", &name)) {

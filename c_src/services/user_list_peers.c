@@ -28,8 +28,8 @@ static void start_pause(struct user_list *users) {
         users->pausing = send_later(users, "pause_over", PAUSE_MS);
 }
 
-static void start_ticks(struct user_list *users) {
-    if (!users->ticking)
+void user_list_keep_ticking(struct user_list *users) {
+    if (!users->ticking && (users->unmet || !TAILQ_EMPTY(&users->places)))
         users->ticking = send_later(users, "tick", users->tick_ms);
 }
 
@@ -135,9 +135,9 @@ static void add_place(struct user_list *users, const hm_node_name *node, bool vi
         place = places_add(&users->places, node, visible);
     if (!place) {
         user_list_report_memory(users, hm_node_name_text(node));
+        users->unmet = true;
         return;
     }
-    start_ticks(users);
     if (!visible)
         place->form = PLACE_SYNCS; /* it may ask, as others do; it is not asked */
     else if (place->form != PLACE_DELTAS)
@@ -155,6 +155,16 @@ static void add_hidden(void *users, const hm_node_name *node) {
 void user_list_add_nodes(struct user_list *users) {
     hm_nodes(hm_node_of(users->self), HM_NODES_VISIBLE, add_visible, users);
     hm_nodes(hm_node_of(users->self), HM_NODES_HIDDEN, add_hidden, users);
+    user_list_keep_ticking(users);
+}
+
+/* Of a node that there was no memory to tell of, its own word is the first that is heard. */
+static struct place *find_speaker(struct user_list *users, struct hm_text name) {
+    struct place *place = places_find_name(&users->places, name);
+    if (place)
+        return place;
+    user_list_add_nodes(users);
+    return places_find_name(&users->places, name);
 }
 
 void user_list_nodedown(struct user_list *users, struct hm_text name) {
@@ -279,7 +289,7 @@ static void keep_list(struct user_list *users, struct place *place, hm_term list
 }
 
 void user_list_sync(struct user_list *users, struct hm_text node, hm_term list) {
-    struct place *place = places_find_name(&users->places, node);
+    struct place *place = find_speaker(users, node);
     if (!place) {
         user_list_refuse(users, "sync: of a node that is not connected");
         return;
@@ -297,6 +307,9 @@ void user_list_sync(struct user_list *users, struct hm_text node, hm_term list) 
 }
 
 void user_list_hear(struct user_list *users, hm_term message) {
+    struct hm_text node;
+    if (hm_match(message, "{hello, _, ~a, _, _, _}", &node))
+        (void)find_speaker(users, node);
     int error = user_replica_hear(users->replica, message);
     if (error == HM_EBADTERM)
         user_list_refuse(users, "a message about changes is malformed, or of a node that is not connected");
@@ -316,17 +329,17 @@ static void look_after(struct user_list *users, struct place *place) {
 
 static void on_tick(struct user_list *users) {
     struct place *place;
-    users->ticking = false;
-    if (TAILQ_EMPTY(&users->places))
-        return;
-    start_ticks(users);
+    users->ticking = users->unmet = false;
+    user_list_add_nodes(users); /* whom there was no memory to tell of, too */
     TAILQ_FOREACH (place, &users->places, next)
         look_after(users, place);
     user_replica_tick(users->replica);
-    if (!users->interval)
-        return;
-    owe_all(users);
-    flush_syncs(users);
+    if (users->interval) {
+        owe_all(users);
+        flush_syncs(users);
+    }
+    if (is_anyone_due(users) || user_replica_owes(users->replica)) /* there was no memory for the pause after which it is sent */
+        start_flush(users);
 }
 
 bool user_list_own_message(struct user_list *users, hm_term message) {

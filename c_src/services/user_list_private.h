@@ -19,6 +19,7 @@ struct user_list {
     bool interval;       /* the article's first form */
     int64_t tick_ms;
     bool ticking;        /* a timer runs: while there are others */
+    bool unmet;          /* there was no memory for a node that is connected: the next tick looks again */
     bool pausing;        /* a timer runs, before whose end nothing is sent */
     bool flushing;       /* a message to ourselves is under way, behind which all of this turn is sent */
     uint64_t refused;    /* casts, and elements of lists */
@@ -48,6 +49,8 @@ extern const struct user_replica_events user_list_events;
 void user_list_changed(struct user_list *users);
 /* The nodes that are connected; who has a place keeps it. */
 void user_list_add_nodes(struct user_list *users);
+/* Should there have been no memory for the timer, with whatever comes next. */
+void user_list_keep_ticking(struct user_list *users);
 void user_list_nodedown(struct user_list *users, struct hm_text name);
 /* A monitor of user_list_peers.c fired, or one that is gone. */
 void user_list_down(struct user_list *users, hm_term ref_term, hm_term reason);
