@@ -114,9 +114,13 @@ static enum outcome take(struct machine *m, value generator, value *source, valu
             return m->bad_form = true, FAILED;
         enum bits_outcome outcome = bits_match(m, form_part(pattern, 2), *source, bound, env, &rest);
         struct bits before, after;
+        value_bits(*source, &before);
+        if (outcome == BITS_SHORT && tag == A(b_generate_strict) && before.count > 0) {
+            unwind_error_of(m, A(badmatch), *source, A(expr), 6);
+            return FAILED;
+        }
         if (outcome == BITS_SHORT)
             return FINISHED;
-        value_bits(*source, &before);
         value_bits(rest, &after);
         if (before.count == after.count) /* takes nothing, and would for ever */
             return FINISHED;

@@ -587,8 +587,32 @@ elixir() -> [
     <<"pop_in(%{a: [%{b: 1}]}, [:a, fn :get_and_update, l, f -> {Enum.map(l, f), l} end, :b]) |> is_tuple()"/utf8>>
 ].
 
-%% As typed into the Erlang shell.
-erlang() -> [
+%% As typed into the Erlang shell; what the release can read.
+erlang() ->
+    Release = list_to_integer(erlang:system_info(otp_release)),
+    erlang_25() ++ lists:append([E || {Since, E} <- [{26, erlang_26()}, {28, erlang_28()}], Release >= Since]).
+
+erlang_26() -> [
+    <<"#{K => V * 2 || K := V <- #{a => 1, b => 2}, V > 1}."/utf8>>,
+    <<"lists:sort([{K, V} || K := V <- #{a => 1, b => 2}])."/utf8>>,
+    <<"#{X => X * X || X <- [1, 2]}."/utf8>>,
+    <<"#{X => Y || X <- [1, 2], <<Y>> <= <<3, 4>>}."/utf8>>,
+    <<"[K || {_, K} := 1 <- #{{a, b} => 1, c => 1}]."/utf8>>,
+    <<"[K || K := _ <- [a]]."/utf8>>
+].
+
+erlang_28() -> [
+    <<"[X || {ok, X} <:- [{ok, 1}, {ok, 2}]]."/utf8>>,
+    <<"[X || {ok, X} <:- [{ok, 1}, bad]]."/utf8>>,
+    <<"[X || X <:- a]."/utf8>>,
+    <<"[X || <<X:16>> <:= <<1, 2, 3, 4>>]."/utf8>>,
+    <<"[X || <<X:16>> <:= <<1, 2, 3>>]."/utf8>>,
+    <<"[X || <<1, X>> <:= <<1, 2, 3, 4>>]."/utf8>>,
+    <<"[V || a := V <:- #{a => 1}]."/utf8>>,
+    <<"[V || a := V <:- #{b => 1}]."/utf8>>
+].
+
+erlang_25() -> [
     <<"1 + 2."/utf8>>,
     <<"X = 5, X * X."/utf8>>,
     <<"{ok, Y} = {ok, 3}, Y."/utf8>>,
