@@ -76,12 +76,17 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
         return HM_UNKNOWN;
     char *nick = text_of(nick_term), *text = text_of(text_term);
     if (nick && text) {
-        if (strcmp(nick, "server"))
+        bool from_server = strcmp(nick, "server") == 0;
+        if (from_server)
+            chat->users_asked -= chat->users_asked > 0;
+        else
             remember(chat, nick);
         chat_ui_print(chat->ui, "%s> %s: %s", chat->target.text, nick, text);
     }
     free(nick);
     free(text);
+    if (chat->quit_waits && !chat->users_asked)
+        chat_quit(chat);
     return HM_CONTINUE;
 }
 
@@ -106,7 +111,7 @@ static void schedule_retry(struct chat *chat) {
 /* reason: NULL when it was the connection, else why the chat server ended. */
 static void lose(struct chat *chat, const char *reason) {
     forget_monitor(chat);
-    if (chat->stage == STAGE_QUITTING) {
+    if (chat->stage == STAGE_QUITTING || chat->quit_waits) {
         chat_finish(chat, EXIT_FINE);
         return;
     }
@@ -141,7 +146,9 @@ void chat_on_retry(evutil_socket_t fd, short what, void *arg) {
     struct chat *chat = arg;
     (void)fd;
     (void)what;
-    if (hm_connect(chat->node, chat->peer, on_reconnected, chat))
+    if (chat->quit_waits)
+        chat_quit(chat);
+    else if (hm_connect(chat->node, chat->peer, on_reconnected, chat))
         schedule_retry(chat);
 }
 
@@ -311,7 +318,24 @@ static enum hm_verdict on_gone(hm_process *self, void *arg, int error, hm_term r
     return HM_CONTINUE;
 }
 
+/* The server answers /users after it has taken up what came behind it: who was gone by then would not see the answer. */
+static bool wait_for_users(struct chat *chat) {
+    struct timeval longest = {.tv_sec = GOODBYE_MS / 1000};
+    if (chat->stage != STAGE_JOINED || !chat->users_asked || chat->quit_waits)
+        return false;
+    chat->quit_waits = true;
+    chat_ui_listen(chat->ui, false);
+    return evtimer_add(chat->retry, &longest) == 0;
+}
+
+void chat_ask_users(struct chat *chat) {
+    if (hm_castf(chat->self, hm_to_name("message_server", chat->peer), "{list_users, ~s}", chat->settings->nick) == 0)
+        chat->users_asked++;
+}
+
 void chat_quit(struct chat *chat) {
+    if (wait_for_users(chat))
+        return;
     bool in = chat->stage == STAGE_JOINED || chat->stage == STAGE_JOINING;
     if (chat->stage == STAGE_QUITTING || !in) {
         chat_finish(chat, EXIT_FINE);

@@ -51,6 +51,8 @@ struct chat {
     bool was_lost; /* for "is back" */
     bool told;     /* why we cannot rejoin has been said */
     bool took_out; /* our own nick has been taken out of the room once in this attempt */
+    unsigned users_asked; /* so many /users, without a word of the server yet */
+    bool quit_waits;      /* for those words */
     bool name_taken, over;
     int code;
     char known[KNOWN_NICKS][NICK_BYTES];
@@ -67,6 +69,8 @@ extern const struct chat_ui_events chat_input_events;
 void chat_join(struct chat *chat);
 /* Out of the room, and still here. */
 void chat_leave(struct chat *chat);
+/* Asks who is there; the answer is a message like any other. */
+void chat_ask_users(struct chat *chat);
 /* Out of the room, then the end; at once when it is asked for again. */
 void chat_quit(struct chat *chat);
 /* Ends the event loop; code is the exit code. Later calls change nothing. */

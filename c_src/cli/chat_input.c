@@ -74,8 +74,7 @@ static void run_command(struct chat *chat, char *line) {
             chat_ui_print(chat->ui, "You are in the room.");
     } else if (strcmp(word, "/users") == 0) {
         if (chat->stage == STAGE_JOINED)
-            hm_castf(chat->self, hm_to_name("message_server", chat->peer), "{list_users, ~s}",
-                     chat->settings->nick);
+            chat_ask_users(chat);
         else
             chat_ui_print(chat->ui, "You are not in the room: /join first.");
     } else if (strcmp(word, "/pm") == 0) {

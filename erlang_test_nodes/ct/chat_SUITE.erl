@@ -191,8 +191,9 @@ end_of_input(C) ->
             [A, B] = [nick(N) || N <- ["ann", "bob"]],
             Bob = joined(C, B),
             {0, Out, _} = target:run(target:hermod(), ["chat", "--server", room_of(C), "--nick", A, "--sname", target:unique("chat")],
-                                     #{stdin => "one\ntwo\n", env => [{"HERMOD_COOKIE", target:cookie()}]}),
+                                     #{stdin => "one\n/users\ntwo\n/users\n", env => [{"HERMOD_COOKIE", target:cookie()}]}),
             {match, _} = re:run(Out, "\\* Joined the chatroom \\*"),
+            {match, _} = re:run(Out, line(C, "server", "users: (" ++ A ++ ", " ++ B ++ "|" ++ B ++ ", " ++ A ++ ")"), [multiline]),
             [sees(Bob, line(C, A, Said)) || Said <- ["one", "two", star(A, "left")]],
             quit(Bob)
     end.
