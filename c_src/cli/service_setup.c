@@ -24,8 +24,23 @@ static int read_pg(struct service_setup *setup, const struct settings *settings,
     return error;
 }
 
-static int read_buses(struct service_setup *setup, const struct text_list *list, char *why, size_t capacity) {
+/* What the option says would come to nothing without that service. */
+static int check_wanted(const struct settings *settings, const struct text_list *list, const char *option, const char *service, char *why,
+                        size_t capacity) {
+    if (!list->count || !is_without(settings, service))
+        return HM_OK;
+    snprintf(why, capacity, "--%s needs the service %s: drop --without %s", option, service, service);
+    return HM_EINVAL;
+}
+
+static int read_buses(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
+    const struct text_list *list = &settings->bus;
     char reason[512];
+    int wanted = check_wanted(settings, list, "bus", "bus", why, capacity);
+    if (!wanted)
+        wanted = check_wanted(settings, list, "bus", "pubsub", why, capacity);
+    if (wanted)
+        return wanted;
     setup->buses = calloc(list->count + 1, sizeof *setup->buses);
     if (!setup->buses)
         return HM_ENOMEM;
@@ -42,6 +57,8 @@ static int read_buses(struct service_setup *setup, const struct text_list *list,
 static int read_phoenixes(struct service_setup *setup, const struct settings *settings, char *why, size_t capacity) {
     const struct text_list *list = &settings->phoenix_pubsub;
     char reason[512];
+    if (check_wanted(settings, list, "phoenix-pubsub", "phoenix", why, capacity))
+        return HM_EINVAL;
     setup->phoenixes = calloc(list->count + settings->phoenix_presence.count + 1, sizeof *setup->phoenixes);
     if (!setup->phoenixes)
         return HM_ENOMEM;
@@ -74,10 +91,9 @@ static int read_trackers(struct service_setup *setup, const struct settings *set
     setup->trackers = calloc(list->count + 1, sizeof *setup->trackers);
     if (!setup->trackers)
         return HM_ENOMEM;
-    if (list->count && is_without(settings, "phoenix")) {
-        snprintf(why, capacity, "--phoenix-presence needs the service phoenix: drop --without phoenix");
+    if (check_wanted(settings, list, "phoenix-presence", "phoenix", why, capacity) ||
+        check_wanted(settings, list, "phoenix-presence", "phoenix_tracker", why, capacity))
         return HM_EINVAL;
-    }
     for (size_t i = 0; i < list->count; i++) {
         int error = tracker_parse(list->items[i], &setup->trackers[i], reason, sizeof reason);
         if (!error)
@@ -97,7 +113,7 @@ int service_setup_read(struct service_setup *setup, const struct settings *setti
     if (!error)
         error = global_names_read(&setup->global_names, &settings->register_global, why, capacity);
     if (!error)
-        error = read_buses(setup, &settings->bus, why, capacity);
+        error = read_buses(setup, settings, why, capacity);
     if (!error)
         error = read_phoenixes(setup, settings, why, capacity);
     if (!error)

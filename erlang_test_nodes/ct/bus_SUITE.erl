@@ -425,4 +425,8 @@ refused_at_start(_C) ->
          ?assertMatch({match, _}, re:run(Out, Says))
      end || {Args, Says} <- [{["--bus", "mercury"], "there is no bus mercury"},
                              {["--bus", "name=a,group={b,message={'$topic','$message'}"], "the group of a bus"},
-                             {["--phoenix-pubsub", "My.PubSub:0"], "pool size"}]].
+                             {["--phoenix-pubsub", "My.PubSub:0"], "pool size"},
+                             {["--bus", "hermes", "--without", "pubsub"], "--bus needs the service pubsub"},
+                             {["--bus", "hermes", "--without", "bus"], "--bus needs the service bus"},
+                             {["--phoenix-pubsub", "My.PubSub", "--without", "phoenix"], "--phoenix-pubsub needs the service phoenix"},
+                             {["--phoenix-presence", "My.Presence", "--without", "phoenix_tracker"], "needs the service phoenix_tracker"}]].
