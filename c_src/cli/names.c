@@ -52,6 +52,7 @@ static void on_name(void *arg, const char *name, uint16_t port, int error) {
 
 static void ask(struct tool *tool) {
     struct names *names = tool->arg;
+    tool->asked = "epmd";
     int error = hm_epmd_names(tool->node, names->host, on_name, tool);
     if (error)
         tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));

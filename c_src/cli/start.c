@@ -289,10 +289,11 @@ static int start_finder(struct daemon *daemon) {
     return error ? give_up(exit_code_of(error), "--discover: %s", why) : EXIT_FINE;
 }
 
-static const char *advice(int error) {
-    return error == HM_EEPMD    ? ": start it with `epmd -daemon', or do without (--no-epmd)"
-           : error == HM_ETAKEN ? ": give this node another one with --sname or --name, or stop that one"
-                                : "";
+static const char *advice(int error, const char *text) {
+    if (error == HM_EEPMD)
+        return strncmp(text, "no epmd", strlen("no epmd")) == 0 ? ": start it with `epmd -daemon', or do without (--no-epmd)"
+                                                                : "; is it another program's port? (--epmd-port)";
+    return error == HM_ETAKEN ? ": give this node another one with --sname or --name, or stop that one" : "";
 }
 
 static void on_ready(void *arg, int error, const char *text) {
@@ -300,8 +301,8 @@ static void on_ready(void *arg, int error, const char *text) {
     if (daemon->over)
         return;
     if (error) {
-        finish(daemon, give_up(exit_code_of(error), "%s cannot start: %s%s", hm_node_name_of(daemon->node),
-                               text && *text ? text : hm_strerror(error), advice(error)));
+        const char *why = text && *text ? text : hm_strerror(error);
+        finish(daemon, give_up(exit_code_of(error), "%s cannot start: %s%s", hm_node_name_of(daemon->node), why, advice(error, why)));
         return;
     }
     int code = read_connects(daemon, true);

@@ -42,7 +42,9 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg) {
     unsigned long long ms = tool->settings->timeout_ms;
     const char *missed = tool->waiting_for, *node = tool->target.text;
     int code;
-    if (!*node || (strcmp(missed, "connection") && strcmp(missed, "answer")))
+    if (!*node && tool->asked)
+        code = give_up(EXIT_TIMEOUT, "no answer from %s within %llu ms", tool->asked, ms);
+    else if (!*node || (strcmp(missed, "connection") && strcmp(missed, "answer")))
         code = give_up(EXIT_TIMEOUT, "no %s within %llu ms", missed, ms);
     else if (strcmp(missed, "connection") == 0)
         code = give_up(EXIT_TIMEOUT, "no connection to %s within %llu ms: is it stopped, or is a firewall in between?", node, ms);

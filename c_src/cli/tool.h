@@ -34,7 +34,7 @@ struct tool {
     void (*closing)(struct tool *tool);
     void (*leaving)(struct tool *tool); /* before the node is freed */
     void *arg;
-    const char *asked; /* the process that is to answer, for what --timeout says; NULL: the node */
+    const char *asked; /* who is to answer, for what --timeout says: a process, or without a target epmd; NULL: the node */
     const char *missing; /* noproc_explain's */
     int code;
     bool over;

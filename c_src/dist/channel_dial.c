@@ -59,7 +59,7 @@ static void connect_to(struct channel *channel, uint16_t port) {
 static void on_port(void *arg, int error, uint16_t port) {
     struct channel *channel = arg;
     char detail[80];
-    snprintf(detail, sizeof detail, "nobody answers on port %u of that host", (unsigned)channel->dist->epmd.port);
+    snprintf(detail, sizeof detail, "none answers on port %u of that host", (unsigned)channel->dist->epmd.port);
     channel->dialling->query = NULL;
     if (error == HM_OK)
         connect_to(channel, port);

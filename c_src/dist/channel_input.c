@@ -235,7 +235,7 @@ static bool next_handshake_message(struct channel *channel) {
         return false;
     size_t size = get_be16(input->at + input->start);
     if (size > HANDSHAKE_MESSAGE_MAX - 2) {
-        channel_down(channel, DOWN_PROTOCOL, "a message of the handshake is too long");
+        channel_down(channel, DOWN_PROTOCOL, "a message of the handshake is too long: is it a node?");
         return false;
     }
     if (have - 2 < size)

@@ -101,10 +101,13 @@ static void retry(struct registration *registration, int error, const char *why)
     struct dist *dist = registration->dist;
     char detail[160];
     bool was_up = registration->state == REG_UP;
+    bool reached = registration->state == REG_WRITING || registration->state == REG_WAITING;
     registration->counters.lost += was_up;
     close_socket(registration);
     registration->state = REG_RETRY;
-    if (error == HM_EEPMD && !was_up && !registration->decided && start_daemon(registration)) {
+    /* Who has the port and is no epmd would be in the way of one that we start. */
+    bool in_the_way = reached && !registration->started_daemon;
+    if (error == HM_EEPMD && !was_up && !in_the_way && !registration->decided && start_daemon(registration)) {
         arm(registration, RETRY_STARTED_MS);
         return;
     }

@@ -428,11 +428,11 @@ void handshake_closed(struct handshake *h) {
     case HS_REPLY:
         fail(h, DOWN_CLOSED, "hs.closed",
              "closed the connection instead of answering our challenge: "
-             "it lacks a flag of ours or has another cookie");
+             "it lacks a flag of ours, has another cookie, or looked for a node of another name");
         break;
     case HS_STATUS:
     case HS_CHALLENGE:
-        fail(h, DOWN_CLOSED, "hs.closed", "closed the connection in the handshake (%s)",
+        fail(h, DOWN_CLOSED, "hs.closed", "closed the connection in the handshake (%s): is it a node?",
              handshake_state_name(h->state));
         break;
     default:

@@ -209,9 +209,11 @@ static void tells_that_there_is_no_epmd(void **state) {
 static void tells_that_something_else_answers(void **state) {
     struct fixture *f = *state;
     ANSWER(f, "HTTP/1.1 400 Bad Request\r\n", true);
+    f->dist->epmd.start = "/nonexistent/epmd"; /* not even tried: the port is taken */
     f->registration = registration_open(f->dist, "me", 4711, false, on_registered, f);
     assert_true(pair_until(f->pair, is_decided));
     assert_int_equal(f->error, HM_EEPMD);
+    assert_string_not_equal(f->pair->a.logged, "epmd.start");
 }
 
 static void on_port(void *arg, int error, uint16_t port) {
