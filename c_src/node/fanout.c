@@ -40,9 +40,8 @@ static void fetch_ahead(const struct hm_node *node, const struct fanout *fanout)
     const hm_process *process;
     uint32_t at = fanout->done, left = fanout->count - at;
     if (left > AHEAD_PROCESS && (process = node->slots[fanout->to[at + AHEAD_PROCESS].id].process)) {
-        __builtin_prefetch(process, 1);
-        __builtin_prefetch((const char *)process + LINE, 1);
-        __builtin_prefetch((const char *)process + 2 * LINE - 1, 1);
+        __builtin_prefetch(&process->mailbox.count, 1);
+        __builtin_prefetch(&process->handled, 1);
     }
     if (left > AHEAD_WAITER && (process = receiver_at(node, fanout, at + AHEAD_WAITER)) && !LIST_EMPTY(&process->waiters)) {
         const struct process_waiter *waiter = LIST_FIRST(&process->waiters);
@@ -98,12 +97,14 @@ static void run_fanouts(struct turn_task *task) {
         hm_process *process = receiver_at(node, fanout, fanout->done);
         fanout->done++;
         fanout->shown = true;
-        if (!process)
+        if (!process) {
             node->counters.dead_letters++;
-        else if (process_is_free(process))
+        } else if (process_is_free(process)) {
+            node->counters.reductions++;
             process_hand(process, &fanout->message);
-        else
+        } else {
             put_into_mailbox(node, fanout, process);
+        }
         fanout->shown = false;
         /* What the handler did may have settled it. */
         if (fanout->over)
@@ -129,8 +130,9 @@ void fanout_settle(struct hm_node *node) {
     }
 }
 
-int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term message, struct block *shared) {
+int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term message, struct block *shared, size_t *here) {
     struct hm_node *node = sender->node;
+    size_t others = 0;
     if (count >= FANOUT_MAX || node->fanouts.weight + count + message.size / 8 > FANOUT_MAX)
         return HM_ELIMIT;
     struct fanout *fanout = malloc(sizeof *fanout + count * sizeof *fanout->to);
@@ -145,12 +147,13 @@ int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term mes
         fanout->message.term.bytes = block->at;
     for (size_t i = 0; i < count; i++) {
         if (to[i].node && to[i].node != node->name)
-            continue;
-        if (node_owns_pid(node, to[i]) && to[i].id < node->slot_count)
+            others++;
+        else if (node_owns_pid(node, to[i]) && to[i].id < node->slot_count)
             fanout->to[fanout->count++] = (struct receiver){to[i].id, to[i].serial};
         else
             node->counters.dead_letters++;
     }
+    *here = count - others;
     if (!fanout->count) {
         block_release(block);
         free(fanout);

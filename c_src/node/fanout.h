@@ -23,8 +23,9 @@ enum {
 static inline bool fanout_waits(const hm_process *sender) {
     return sender && sender->fanouts > 0;
 }
-/* Pids of other nodes, or of nobody, are passed over. Copies message, or holds shared. HM_ENOMEM, HM_ELIMIT: nothing is sent. */
-int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term message, struct block *shared);
+/* Pids of other nodes, or of nobody, are passed over; *here: all but those of other nodes. Copies message, or holds shared. HM_ENOMEM, HM_ELIMIT:
+ * nothing is sent. */
+int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term message, struct block *shared, size_t *here);
 /* All that waits is put into the mailboxes. */
 void fanout_settle(struct hm_node *node);
 

@@ -131,18 +131,23 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
     return verdict;
 }
 
+static enum hm_verdict handle_term(hm_process *process, const struct message *message) {
+    enum hm_verdict verdict = HM_CONTINUE;
+    process->origin = message->from.node;
+    if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
+        return HM_CONTINUE;
+    if (!message->untraced)
+        trace_message(process, message->from.node, message->term);
+    if (is_waited_for(process, message->term, &verdict))
+        return verdict;
+    return process->class->receive(process, message->term);
+}
+
 static enum hm_verdict handle(hm_process *process, struct message *message) {
     enum hm_verdict verdict = HM_CONTINUE;
     switch (message->kind) {
     case MESSAGE_TERM:
-        process->origin = message->from.node;
-        if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
-            return HM_CONTINUE;
-        if (!message->untraced)
-            trace_message(process, message->from.node, message->term);
-        if (is_waited_for(process, message->term, &verdict))
-            return verdict;
-        return process->class->receive(process, message->term);
+        return handle_term(process, message);
     case MESSAGE_DOWN:
         if (!monitors_take(process, message))
             return HM_CONTINUE;
@@ -176,11 +181,10 @@ static void stop(hm_process *process) {
     block_release(reason);
 }
 
-void process_hand(hm_process *process, struct message *message) {
+void process_hand(hm_process *process, const struct message *message) {
     process->running = true;
-    enum hm_verdict verdict = handle(process, message);
+    enum hm_verdict verdict = handle_term(process, message);
     process->handled++;
-    process->node->counters.reductions++;
     process->running = false;
     if (verdict == HM_STOP)
         stop(process);

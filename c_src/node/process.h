@@ -29,17 +29,17 @@ struct process_class {
 struct process_waiter {
     LIST_ENTRY(process_waiter) link;
     bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
+    const void *reads; /* what `message' looks at first beside the waiter and what is behind it in the owner, to be fetched in time; NULL: nothing */
     void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
-    const void *reads; /* what `message' looks at first beside the waiter, to be fetched in time; NULL: nothing */
 };
 
 struct hm_process {
-    /* What every message looks at stands together: a message to a hundred thousand processes is mostly waiting for memory. */
     struct turn_task task;
     struct hm_node *node;
     const struct process_class *class;
+    /* From its count to `handled' is what every message looks at, and what a message to many fetches: with a hundred thousand processes it is
+     * mostly waiting for memory. */
     struct mailbox mailbox;
-    uint32_t deferred_count;
     bool trap_exit, suspended, running, ended;
     bool traced; /* somebody may want to see its messages: node/trace.h */
     LIST_HEAD(, process_waiter) waiters;
@@ -54,6 +54,7 @@ struct hm_process {
     hm_pid parent; /* who started it, or HM_NO_PID */
     const hm_node_name *on_behalf; /* the node that had this process started, whose rights it has (otp/access); NULL: this one */
     struct message_list deferred; /* while suspended */
+    uint32_t deferred_count;
     struct block *reason; /* why it stops, set before HM_STOP is returned */
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) watching;   /* monitors of this process on others */
@@ -97,9 +98,9 @@ int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool 
 static inline bool process_is_free(const hm_process *process) {
     return !process->mailbox.count && !process->suspended && !process->running && !process->ended && !process->name;
 }
-/* Handles the message as if it had come out of the mailbox of a process that is free; in a task of the turn only. Borrows the message. May end the
- * process. */
-void process_hand(hm_process *process, struct message *message);
+/* Handles the message, a TERM, as if it had come out of the mailbox of a process that is free; in a task of the turn only. Borrows the message. May
+ * end the process. Who calls it adds to the node's reductions. */
+void process_hand(hm_process *process, const struct message *message);
 
 void process_wait(hm_process *process, struct process_waiter *waiter);
 static inline void process_unwait(struct process_waiter *waiter) {

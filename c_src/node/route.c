@@ -12,17 +12,18 @@
 static int deliver(struct hm_node *node, hm_pid from, hm_process *process, hm_term message, struct block *shared) {
     hm_process *sender = process_lookup(node, from);
     if (fanout_waits(sender)) {
-        if (fanout_send(sender, &process->pid, 1, message, shared) == HM_OK)
+        size_t here;
+        if (fanout_send(sender, &process->pid, 1, message, shared, &here) == HM_OK)
             return HM_OK;
         fanout_settle(node);
     }
     return process_deliver_from(process, sender ? sender->on_behalf : NULL, message, shared);
 }
 
-/* To many, of whom those of this node are served at once, or nobody: false. */
-static bool deliver_to_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t count, hm_term message, struct block *shared) {
+/* To many, of whom those of this node are served at once (*here of them), or nobody: false. */
+static bool deliver_to_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t count, hm_term message, struct block *shared, size_t *here) {
     hm_process *sender = count >= FANOUT_LEAST ? process_lookup(node, from) : NULL;
-    return sender && fanout_send(sender, to, count, message, shared) == HM_OK;
+    return sender && fanout_send(sender, to, count, message, shared, here) == HM_OK;
 }
 
 int route_send(struct hm_node *node, hm_pid from, hm_address to, hm_term message, struct block *shared) {
@@ -55,11 +56,15 @@ int route_send_many(struct hm_node *node, hm_pid from, const hm_pid to[], size_t
     struct control control = {.kind = CONTROL_SEND, .from = from};
     struct peer *peer = NULL;
     int result = HM_OK;
-    bool done_here = deliver_to_many(node, from, to, count, message, shared);
+    size_t here = 0;
+    bool done_here = deliver_to_many(node, from, to, count, message, shared, &here);
+    if (done_here)
+        node->counters.messages_local += here;
+    if (done_here && here == count && !node->trace)
+        return HM_OK;
     for (size_t i = 0; i < count; i++) {
         int error;
         if (!to[i].node || to[i].node == node->name) {
-            node->counters.messages_local += done_here;
             if (done_here && node->trace)
                 node->trace->on_send(node, from, hm_to_pid(to[i]), NULL, message);
             error = done_here ? HM_OK : route_send(node, from, hm_to_pid(to[i]), message, shared);
