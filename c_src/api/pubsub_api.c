@@ -2,8 +2,8 @@
  * hm_pubsub_*: the subscriptions of each process, and the way from a message to the function that wants it.
  *
  * The service sends {'$pubsub', Given, Topic, Message} to subscriptions that were made here (their option is `routed`), Given being what they
- * subscribed to, and {'$pubsub', refused, Given, Reason} when it does not take one. A process_waiter takes these messages out before the
- * class sees them.
+ * subscribed to, and {'$pubsub_refused', Given, Reason} when it does not take one. A process_waiter takes these messages out before the class
+ * sees them.
  */
 #include <hermod/pubsub.h>
 
@@ -23,10 +23,11 @@
 
 static const char SERVICE[] = "pubsub";
 
+enum { NEAR = 24 }; /* a topic of so many bytes is kept near, too */
+
 struct subscription {
     UT_hash_handle hh;
     uint64_t hash;
-    /* From here to the topic's bytes is what a message looks at. */
     hm_term topic; /* lies behind */
     hm_pubsub_heard *heard;
     hm_pubsub_refused *refused;
@@ -40,9 +41,14 @@ struct subscription {
 /* Those of one process. */
 struct subscriber {
     struct process_waiter waiter;
+    /* A copy of what was heard last: most messages look at nothing but this and the waiter. */
+    hm_pubsub_heard *heard; /* NULL: nothing yet */
+    void *arg;
+    hm_term topic; /* in near, or the subscription's */
+    unsigned char near[NEAR];
+    const struct subscription *last;
     hm_process *process;
     struct subscription *table; /* by hash */
-    const struct subscription *last; /* that heard something */
 };
 
 /* ---- the table ---- */
@@ -64,16 +70,26 @@ static struct subscription *new_subscription(hm_term topic, uint64_t hash) {
     return subscription;
 }
 
-static void set_handlers(struct subscription *subscription, const struct hm_pubsub_subscription *wanted) {
+static void set_last(struct subscriber *subscriber, const struct subscription *last) {
+    subscriber->last = last;
+    subscriber->heard = last ? last->heard : NULL;
+    subscriber->arg = last ? last->arg : NULL;
+    subscriber->topic = last ? last->topic : (hm_term){0};
+    subscriber->waiter.reads = subscriber->topic.bytes;
+    if (last && last->topic.size <= NEAR) {
+        memcpy(subscriber->near, last->topic.bytes, last->topic.size);
+        subscriber->topic.bytes = subscriber->near;
+        subscriber->waiter.reads = NULL;
+    }
+}
+
+static void set_handlers(struct subscriber *subscriber, struct subscription *subscription, const struct hm_pubsub_subscription *wanted) {
     subscription->heard = wanted->heard;
     subscription->refused = wanted->refused;
     subscription->arg = wanted->arg;
     subscription->not_own = wanted->not_own;
-}
-
-static void set_last(struct subscriber *subscriber, const struct subscription *last) {
-    subscriber->last = last;
-    subscriber->waiter.reads = last ? &last->topic : NULL;
+    if (subscriber->last == subscription)
+        set_last(subscriber, subscription);
 }
 
 static bool add(struct subscriber *subscriber, struct subscription *subscription) {
@@ -157,20 +173,17 @@ static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_ter
 }
 
 /* What was heard last is mostly heard next, and its topic comes in the same bytes. Nothing is looked up then. */
-static bool hear_again(const struct subscriber *subscriber, hm_term term, enum hm_verdict *verdict) {
+static bool hear_again(const struct subscriber *subscriber, hm_process *self, hm_term term, enum hm_verdict *verdict) {
     static const unsigned char HEAD[] = {ETF_SMALL_TUPLE, 4, ETF_SMALL_ATOM_UTF8, 7, '$', 'p', 'u', 'b', 's', 'u', 'b'};
-    const struct subscription *last = subscriber->last;
-    if (!last || term.size < sizeof HEAD + last->topic.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0)
+    hm_term last = subscriber->topic;
+    if (!subscriber->heard || term.size < sizeof HEAD + last.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0)
         return false;
-    const unsigned char *given = term.bytes + sizeof HEAD, *topic = given + last->topic.size;
-    if (memcmp(given, last->topic.bytes, last->topic.size) != 0)
+    const unsigned char *given = term.bytes + sizeof HEAD, *topic = given + last.size;
+    if (memcmp(given, last.bytes, last.size) != 0)
         return false;
     size_t left = (size_t)(term.bytes + term.size - topic);
-    size_t size = left > last->topic.size && memcmp(topic, given, last->topic.size) == 0
-                      ? last->topic.size
-                      : (size_t)(view_skip(topic) - topic);
-    *verdict = last->heard(subscriber->process, last->arg, (hm_term){topic, size},
-                              (hm_term){topic + size, left - size});
+    size_t size = left > last.size && memcmp(topic, given, last.size) == 0 ? last.size : (size_t)(view_skip(topic) - topic);
+    *verdict = subscriber->heard(self, subscriber->arg, (hm_term){topic, size}, (hm_term){topic + size, left - size});
     return true;
 }
 
@@ -193,15 +206,14 @@ static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_t
 static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term term, enum hm_verdict *verdict) {
     struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
     hm_term elements[4];
-    (void)self;
-    if (hear_again(subscriber, term, verdict))
+    if (hear_again(subscriber, self, term, verdict))
         return true;
-    if (hm_tuple_arity(term) != 4 || !hm_tuple_elements(term, 4, elements) || !hm_is_atom(elements[0], "$pubsub"))
-        return false;
-    if (hm_is_atom(elements[1], "refused"))
-        *verdict = refuse(subscriber, elements[2], elements[3]);
-    else
+    if (hm_tuple_elements(term, 4, elements) && hm_is_atom(elements[0], "$pubsub"))
         *verdict = hear(subscriber, elements[1], elements[2], elements[3]);
+    else if (hm_tuple_elements(term, 3, elements) && hm_is_atom(elements[0], "$pubsub_refused"))
+        *verdict = refuse(subscriber, elements[1], elements[2]);
+    else
+        return false;
     return true;
 }
 
@@ -256,13 +268,13 @@ int hm_pubsub_subscribe(hm_process *self, const struct hm_pubsub_subscription *w
     uint64_t hash = hm_term_hash(wanted->topic);
     struct subscription *subscription = find(subscriber, hash, wanted->topic);
     if (subscription) {
-        set_handlers(subscription, wanted);
+        set_handlers(subscriber, subscription, wanted);
         return request(subscriber, subscription);
     }
     subscription = new_subscription(wanted->topic, hash);
     if (!subscription)
         return HM_ENOMEM;
-    set_handlers(subscription, wanted);
+    set_handlers(subscriber, subscription, wanted);
     int error = add(subscriber, subscription) ? HM_OK : HM_ENOMEM;
     if (!error && (error = request(subscriber, subscription)))
         remove_subscription(subscriber, subscription);

@@ -16,7 +16,7 @@
  *          {subscriber_count, Topic}        on all nodes
  *     cast publish, publish_from, and (un)subscribe with a Pid: the same without an answer
  *          {publish_as, Pid, Topic, Message}     published by Pid
- *          and for hm_pubsub_subscribe the option routed => true (topics.h), whose refusal is a message {'$pubsub', refused, Topic, Reason}
+ *          and for hm_pubsub_subscribe the option routed => true (topics.h), whose refusal is a message {'$pubsub_refused', Topic, Reason}
  *
  * What cannot be done is {error, Reason}: limit, topic_too_large, invalid_pattern, invalid_option, not_a_pid, no_memory.
  *
@@ -329,7 +329,7 @@ static enum hm_verdict on_cast(hm_process *self, hm_term message) {
         if (!refusal)
             refusal = subscribe(pubsub, &order);
         if (refusal && order.form == TOPIC_ROUTED && order.pid.node) {
-            hm_sendf(self, hm_to_pid(order.pid), "{'$pubsub', refused, ~t, ~a}", order.topic, refusal);
+            hm_sendf(self, hm_to_pid(order.pid), "{'$pubsub_refused', ~t, ~a}", order.topic, refusal);
             return HM_CONTINUE;
         }
     } else if (read_unsubscribe(pubsub, message, HM_NO_PID, &order, &refusal)) {

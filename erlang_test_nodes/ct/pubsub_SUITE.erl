@@ -7,7 +7,7 @@ all() ->
     [subscribe_and_publish, another_process, tagged, not_own_messages, publish_from, patterns, any_term, casts, counts, listing,
      unsubscribe, subscriber_ends, refused, both_nodes, order, new_node_learns, service_restarted, large_messages,
      once_for_a_node, two_encodings, a_flood_of_subscriptions, junk, agrees_with_a_model, {group, in_c}, {group, shell}, {group, slow}].
-groups() -> [{shell, [], [sub_and_pub, sub_counts, sub_as_json, sub_ends_with_the_service, lines, tool_errors]}, {in_c, [], [c_hears, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect, kept_memory, a_service_that_does_not_read]}].
+groups() -> [{shell, [], [sub_and_pub, sub_counts, sub_as_json, sub_ends_with_the_service, lines, tool_errors]}, {in_c, [], [c_hears, c_hears_each_topic, c_publishes, c_takes_it_back, c_is_refused, c_ends, c_after_a_restart]}, {slow, [], [drop_newest, drop_oldest, disconnect, kept_memory, a_service_that_does_not_read]}].
 
 init_per_suite(C) ->
     case target:kind() of
@@ -601,6 +601,24 @@ c_hears(C) ->
         silent()
     end).
 big() -> binary:copy(<<"big">>, 100000).
+
+%% One after the other, each again, and back: what was heard last is remembered, short topics in another way than long ones.
+c_hears_each_topic(C) ->
+    S = {_, Node} = here(C),
+    ?ON(given:peer(C), begin
+        Pid = given:reporting(Node),
+        T = topic(),
+        Topics = [refused, {T, []} | [<<T/binary, (binary:copy(<<"t">>, N))/binary>> || N <- lists:seq(0, 40)]],
+        [ok = given:call(Pid, {pubsub_subscribe, X}) || X <- Topics],
+        [known(S, X, 1) || X <- Topics],
+        [begin
+             1 = call(S, {publish, X, {X, N}}),
+             ?EXPECT(?HEARD(Pid, X, {X, N}))
+         end || N <- [1, 2], X <- Topics ++ lists:reverse(Topics)],
+        [ok = given:call(Pid, {pubsub_unsubscribe, X}) || X <- Topics],
+        [known(S, X, 0) || X <- Topics],
+        silent()
+    end).
 
 c_publishes(C) ->
     {S = {_, Node}, Other} = {here(C), there(C)},
