@@ -226,19 +226,26 @@ BIF(process_flag) {
 
 /* ---- names ---- */
 
+/* Itself, and what runs functions as it does: the names of the node's servers are not for closures to change. */
+static bool may_name(const struct machine *m, const hm_process *process) {
+    return process && (process == m->self || process->class == m->self->class);
+}
 BIF(register_2) {
     struct room room;
     hm_pid pid;
-    if (!to_name(m, a[0], &room) || !to_pid(m, a[1], &pid) || !hm_pid_equal(pid, m->self->pid) ||
-        hm_register(m->self, room.text) != HM_OK)
+    if (!to_name(m, a[0], &room) || !to_pid(m, a[1], &pid))
+        return BADARG;
+    hm_process *process = process_lookup(node_of(m), pid);
+    if (!may_name(m, process) || hm_register(process, room.text) != HM_OK)
         return BADARG;
     return bif_value(result, A(true));
 }
 BIF(unregister_1) {
     struct room room;
-    if (!m->self || !to_name(m, a[0], &room) ||
-        registry_lookup(node_of(m), bytes_of(room.text, strlen(room.text))) != m->self ||
-        hm_unregister(m->self) != HM_OK)
+    if (!m->self || !to_name(m, a[0], &room))
+        return BADARG;
+    hm_process *process = registry_lookup(node_of(m), bytes_of(room.text, strlen(room.text)));
+    if (!may_name(m, process) || hm_unregister(process) != HM_OK)
         return BADARG;
     return bif_value(result, A(true));
 }
@@ -308,18 +315,26 @@ BIF(timer_of) {
                   .id = {pid.id & 0x3ffff, pid.id >> 18, TIMER_MARK, pid.serial, (uint32_t)value_small(a[1])}};
     return bif_value(result, of_ref(m, &ref));
 }
+/* An exit signal lies in its mailbox. */
+static bool is_ending(const hm_process *process) {
+    const struct message *message;
+    STAILQ_FOREACH (message, &process->mailbox.list, link)
+        if (message->kind == MESSAGE_EXIT)
+            return true;
+    return false;
+}
 static int64_t sender_left(struct machine *m, const hm_ref *ref, bool cancel) {
     struct hm_node *node = node_of(m);
     hm_pid pid = {.node = node->name,
                   .creation = node->dist.creation,
                   .id = ref->id[0] | ref->id[1] << 18,
                   .serial = ref->id[3]};
-    hm_process *sender = process_lookup(node, pid);
-    if (!sender || sender->running)
+    const hm_process *sender = process_lookup(node, pid);
+    if (!sender || is_ending(sender))
         return -1;
     int64_t left = sender->handled == 0 ? ref->id[4] : timers_first_ms(sender);
     if (cancel && left >= 0)
-        process_exit(sender, ATOM_TERM("normal"));
+        hm_exit(m->self, pid, ATOM_TERM("kill"));
     return left;
 }
 static enum bif_outcome timer_left(struct machine *m, value v, bool cancel, value *result) {

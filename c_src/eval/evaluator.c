@@ -137,6 +137,13 @@ static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term 
     return true;
 }
 
+static uint32_t kept(struct process_waiter *waiter, hm_build *build) {
+    struct machine *m = &evaluation_of(waiter)->m;
+    for (size_t i = 0; build && i < m->mail_count; i++)
+        terms_write(&m->heap, build, m->mail[i], m->origin);
+    return (uint32_t)m->mail_count;
+}
+
 /* The process ended before the code did. */
 static void on_ended(struct process_waiter *waiter, hm_term reason) {
     struct evaluation *e = evaluation_of(waiter);
@@ -407,6 +414,7 @@ static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process
     e->then = *then;
     e->waiter.message = on_message;
     e->waiter.ended = on_ended;
+    e->waiter.kept = kept;
     evaluator->count++;
     process_wait(self, &e->waiter);
     return e;

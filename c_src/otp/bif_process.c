@@ -164,8 +164,18 @@ static void put_status(const hm_process *process, hm_build *build) {
     hm_put_atom(build, process->running ? "running" : process->mailbox.count ? "runnable" : "waiting");
 }
 
+/* What those that wait in it have taken and keep. */
+static uint32_t kept_messages(const hm_process *process, hm_build *build) {
+    struct process_waiter *waiter;
+    uint32_t count = 0;
+    LIST_FOREACH (waiter, &process->waiters, link)
+        if (waiter->kept)
+            count += waiter->kept(waiter, build);
+    return count;
+}
+
 static void put_queue_length(const hm_process *process, hm_build *build) {
-    hm_put_uint64(build, (uint64_t)process->mailbox.count + process->deferred_count);
+    hm_put_uint64(build, (uint64_t)process->mailbox.count + process->deferred_count + kept_messages(process, NULL));
 }
 
 static uint32_t put_message_list(const struct message_list *list, hm_build *build) {
@@ -181,7 +191,8 @@ static uint32_t put_message_list(const struct message_list *list, hm_build *buil
 
 static void put_messages(const hm_process *process, hm_build *build) {
     size_t begin = hm_put_list_begin(build);
-    uint32_t count = put_message_list(&process->deferred, build);
+    uint32_t count = kept_messages(process, build);
+    count += put_message_list(&process->deferred, build);
     count += put_message_list(&process->mailbox.list, build);
     hm_put_list_end(build, begin, count);
 }

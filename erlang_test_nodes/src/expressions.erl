@@ -584,7 +584,21 @@ elixir() -> [
     <<"try do nil.b() rescue e -> Exception.message(e) end"/utf8>>,
     <<"pop_in(nil, [:a])"/utf8>>,
     <<"pop_in([], [:a])"/utf8>>,
-    <<"pop_in(%{a: [%{b: 1}]}, [:a, fn :get_and_update, l, f -> {Enum.map(l, f), l} end, :b]) |> is_tuple()"/utf8>>
+    <<"pop_in(%{a: [%{b: 1}]}, [:a, fn :get_and_update, l, f -> {Enum.map(l, f), l} end, :b]) |> is_tuple()"/utf8>>,
+    <<"send(self(), :a); Process.info(self(), :message_queue_len)"/utf8>>,
+    <<"send(self(), :a); send(self(), :b); receive do :b -> Process.info(self(), :messages) end"/utf8>>,
+    <<"me = self(); p = spawn(fn -> receive do :go -> send(me, :in); receive do :never -> 1 end end end); for i <- 1..3, do: send(p, i); send(p, :go); receive do :in -> 1 end; {Process.info(p, :message_queue_len), Process.info(p, :messages)}"/utf8>>,
+    <<"p = spawn(fn -> Process.sleep(:infinity) end); Process.register(p, :held_by_another); send(:held_by_another, :x); Process.whereis(:held_by_another) == p"/utf8>>,
+    <<"p = spawn(fn -> Process.sleep(:infinity) end); Process.register(p, :given_up); {Process.unregister(:given_up), Process.whereis(:given_up)}"/utf8>>,
+    <<"p = spawn(fn -> Process.sleep(:infinity) end); r = Process.send_after(p, :a, 50000); x = Process.cancel_timer(r); {is_integer(x), Process.cancel_timer(r), Process.read_timer(r)}"/utf8>>,
+    <<"p = spawn(fn -> Process.sleep(:infinity) end); r = Process.send_after(p, :a, 50000); Process.sleep(20); x = Process.cancel_timer(r); {x > 40000, Process.cancel_timer(r), Process.read_timer(r)}"/utf8>>,
+    <<"r = Process.monitor(:nobody_here); receive do {:DOWN, ^r, :process, {:nobody_here, n}, w} -> {n == node(), w} end"/utf8>>,
+    <<"spawn_link(fn -> exit(:boom) end); receive do _ -> 1 end"/utf8>>,
+    <<"t = Task.async(fn -> Process.sleep(20); :late end); nil = Task.yield(t, 0); Task.await(t)"/utf8>>,
+    <<"GenServer.call(spawn(fn -> receive do {:\"$gen_call\", f, x} -> GenServer.reply(f, {:re, x}) end end), :q)"/utf8>>,
+    <<"GenServer.cast(self(), :c); receive do {:\"$gen_cast\", x} -> x after 0 -> :none end"/utf8>>,
+    <<"for i <- 1..3, j = i * 2, rem(j, 4) == 0, do: {i, j}"/utf8>>,
+    <<"for {k, v} when v > 1 <- [a: 1, b: 2], do: k"/utf8>>
 ].
 
 %% As typed into the Erlang shell; what the release can read.
