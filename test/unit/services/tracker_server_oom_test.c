@@ -88,7 +88,8 @@ static void start_services(int at) {
                       "down_period=600,permdown_period=1200",
                       &world.tracker[at], why, sizeof why))
         fail_msg("%s", why);
-    snprintf(world.tracker[at].adapter, sizeof world.tracker[at].adapter, "%s", world.phoenix[at].pool[0].group);
+    _Static_assert(sizeof world.tracker[at].adapter == sizeof world.phoenix[at].pool[0].group, "the same names");
+    memcpy(world.tracker[at].adapter, world.phoenix[at].pool[0].group, sizeof world.tracker[at].adapter);
     *config = (struct service_config){
         .phoenixes = &world.phoenix[at], .phoenix_count = 1, .trackers = &world.tracker[at], .tracker_count = 1};
     assert_int_equal(pg_service_start(world.node[at], config), 0);
