@@ -98,6 +98,14 @@ static int refused(const struct tool *tool, hm_term reply) {
     return give_up(EXIT_FAILED, "%s gave an answer that this command does not know", node);
 }
 
+/* Why there is no answer. */
+static int explain(const struct tool *tool, int error, hm_term reply) {
+    if (error != HM_ENOPROC)
+        return tool_explain(tool, "tracer", error, reply, HM_SYNTAX_ELIXIR);
+    return give_up(EXIT_NOPROC, "%s has no tracer: it is no Hermod, or one that was started --without tracer; a BEAM has dbg, and "
+                   "`hermod trace --dbg HOST:PORT' prints what its trace port sends", tool->target.text);
+}
+
 /* Not on standard output, which may be JSON for somebody. */
 static void wait_for_events(struct tool *tool) {
     const struct trace_tool *trace = tool->arg;
@@ -112,7 +120,7 @@ static enum hm_verdict on_started(hm_process *self, void *arg, int error, hm_ter
     if (tool->over)
         return HM_CONTINUE;
     if (error)
-        tool_finish(tool, tool_explain(tool, "tracer", error, reply, HM_SYNTAX_ELIXIR));
+        tool_finish(tool, explain(tool, error, reply));
     else if (!hm_match(reply, "{ok, ~u}", &id))
         tool_finish(tool, refused(tool, reply));
     else if ((error = hm_monitor(self, hm_to_name("tracer", tool->peer), NULL)))
@@ -155,7 +163,7 @@ static enum hm_verdict on_answer(hm_process *self, void *arg, int error, hm_term
     if (tool->over)
         return HM_CONTINUE;
     if (error) {
-        tool_finish(tool, tool_explain(tool, "tracer", error, reply, HM_SYNTAX_ELIXIR));
+        tool_finish(tool, explain(tool, error, reply));
     } else if (hm_list_begin(reply, &list)) {
         for (hm_term term; !tool->over && hm_list_next(&list, &term);)
             if (tool->settings->trace_list)

@@ -545,6 +545,7 @@ shell_says_why(C) ->
         [{{5, "no process nobody on"}, [Node, "nobody"]}, {{5, "no_such:thing/1 is no function"}, [Node, "no_such:thing/1"]},
          {{5, "no connection to x@y"}, [Node, "peer:x@y"]}, {{2, "a:b/c is no target"}, [Node, "a:b/c"]}, {{2, "say what to trace"}, [Node]},
          {{2, "1 to 10000 events"}, ["--limit", "20000", Node, "subject"]}, {{5, "no trace 999 runs"}, ["--stop", Node, "999"]},
+         {{5, "has no tracer: .* a BEAM has dbg"}, [atom_to_list(maps:get(node, given:peer(C))), "subject"]},
          {{2, "exclude each other"}, ["--stop", "--list", Node]}, {{2, "takes no TARGET"}, ["--playback", Node, "x"]},
          {{2, "--scope is local or external"}, ["--scope", "x", Node, "subject"]}],
         {_, _, Err} <- [shell(Args)]].
