@@ -137,11 +137,18 @@ static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term 
     return true;
 }
 
-static uint32_t kept(struct process_waiter *waiter, hm_build *build) {
-    struct machine *m = &evaluation_of(waiter)->m;
-    for (size_t i = 0; build && i < m->mail_count; i++)
-        terms_write(&m->heap, build, m->mail[i], m->origin);
-    return (uint32_t)m->mail_count;
+static uint32_t kept(const hm_process *process, hm_build *build) {
+    struct process_waiter *waiter;
+    size_t count = 0;
+    LIST_FOREACH(waiter, &process->waiters, link) {
+        struct machine *m = &evaluation_of(waiter)->m;
+        if (waiter->message != on_message)
+            continue;
+        for (size_t i = 0; build && i < m->mail_count; i++)
+            terms_write(&m->heap, build, m->mail[i], m->origin);
+        count += m->mail_count;
+    }
+    return (uint32_t)count;
 }
 
 /* The process ended before the code did. */
@@ -414,7 +421,6 @@ static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process
     e->then = *then;
     e->waiter.message = on_message;
     e->waiter.ended = on_ended;
-    e->waiter.kept = kept;
     evaluator->count++;
     process_wait(self, &e->waiter);
     return e;
@@ -469,7 +475,7 @@ int evaluator_start(struct hm_node *node, const struct evaluator_options *option
     struct evaluator *evaluator = calloc(1, sizeof *evaluator);
     if (!evaluator)
         return HM_ENOMEM;
-    evaluator->functions = (struct otp_evaluator){apply_fun};
+    evaluator->functions = (struct otp_evaluator){apply_fun, kept};
     evaluator->budget.limit = options->total_memory_bytes ? options->total_memory_bytes : (size_t)256 << 20;
     evaluator->limits = (struct machine_limits){.memory_bytes = options->memory_bytes ? options->memory_bytes
                                                                                       : (size_t)32 << 20,

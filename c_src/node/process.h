@@ -31,9 +31,6 @@ struct process_waiter {
     bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
     const void *reads; /* what `message' looks at first beside the waiter and what is behind it in the owner, to be fetched in time; NULL: nothing */
     void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
-    /* Messages that it took and keeps until somebody wants them, as a BEAM's mailbox does: how many. With a build each is
-     * put there, the oldest first. NULL: none. */
-    uint32_t (*kept)(struct process_waiter *waiter, hm_build *build);
 };
 
 struct hm_process {

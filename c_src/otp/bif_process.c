@@ -164,14 +164,10 @@ static void put_status(const hm_process *process, hm_build *build) {
     hm_put_atom(build, process->running ? "running" : process->mailbox.count ? "runnable" : "waiting");
 }
 
-/* What those that wait in it have taken and keep. */
+/* What closures that run in it have not taken yet. */
 static uint32_t kept_messages(const hm_process *process, hm_build *build) {
-    struct process_waiter *waiter;
-    uint32_t count = 0;
-    LIST_FOREACH (waiter, &process->waiters, link)
-        if (waiter->kept)
-            count += waiter->kept(waiter, build);
-    return count;
+    const struct otp_evaluator *evaluator = otp_of(process->node)->evaluator;
+    return evaluator ? evaluator->kept(process, build) : 0;
 }
 
 static void put_queue_length(const hm_process *process, hm_build *build) {

@@ -81,6 +81,9 @@ struct otp_evaluator {
     /* erlang:apply of a closure; outcome and result as mfa_apply's. then as well: NULL means that the caller cannot wait. */
     enum mfa_outcome (*apply_fun)(hm_process *self, hm_term fun, hm_term arguments, hm_build *result,
                                   const struct mfa_then *then);
+    /* Messages that closures in this process got and have not taken, as in a BEAM's mailbox: how many. With a build each is put there,
+     * the oldest first. */
+    uint32_t (*kept)(const hm_process *process, hm_build *build);
 };
 
 /* For handlers: badarg, or another reason of error/1. */
