@@ -4,10 +4,10 @@
 -compile([export_all, nowarn_export_all]).
 
 all() ->
-    [peer_dials, target_dials, target_dials_nobody, ping, ping_nobody, lists, hidden_target, hidden_peer, monitor_nodes_on_peer,
+    [peer_dials, target_dials, target_dials_nobody, ping, ping_nobody, lists, hidden_target, hidden_peer, hidden_connection, not_allowed, monitor_nodes_on_peer,
      monitor_nodes_on_target, nodedown_reasons, names, wrong_cookie_in, wrong_cookie_out, cookie_for_one_node, long_names,
      short_meets_long, ipv6, many_at_once, both_dial_at_once, dynamic_name, name_in_use, orderly_stop, killed_and_restarted,
-     reconnects_on_send, stays_for_others].
+     reconnects_on_send, disconnected_and_back, stays_for_others].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -127,6 +127,37 @@ hidden_peer(C) ->
         works = given:call(N, {echo, works}),
         target:wait(fun() -> lists:member(Me, erpc:call(N, erlang, nodes, [hidden])) end),
         ?assertNot(lists:member(Me, erpc:call(N, erlang, nodes, [])))
+    end),
+    target:stop(P).
+
+%% Both nodes are visible, and this connection is not.
+hidden_connection(C) ->
+    N = given:target(C),
+    P = #{node := Me} = target:start_peer(),
+    ?ON(P, begin
+        true = net_kernel:hidden_connect_node(N),
+        ?assertEqual([], nodes()),
+        ?assertEqual([N], nodes(hidden)),
+        works = given:call(N, {echo, works}),
+        ?assert(lists:member(Me, erpc:call(N, erlang, nodes, [hidden]))),
+        ?assertNot(lists:member(Me, erpc:call(N, erlang, nodes, [])))
+    end),
+    target:stop(P).
+
+%% A peer that lets only others in (net_kernel:allow/1): not_allowed, in both directions, until it lets us.
+not_allowed(C) ->
+    N = given:target(C),
+    P = #{node := Me} = target:start_peer(#{args => ["-connect_all", "false"]}),
+    ?ON(P, ok = net_kernel:allow(['somebody@else'])),
+    false = ?ON(given:peer(C), given:call(N, {connect, Me})),
+    case given:kind_of(C) of
+        hermod -> target:await_line(proplists:get_value(target, C), " warn +hs\\.not_allowed .*" ++ atom_to_list(Me));
+        beam -> ok
+    end,
+    ?ON(P, begin
+        false = net_kernel:connect_node(N),
+        ok = net_kernel:allow([N]),
+        true = net_kernel:connect_node(N)
     end),
     target:stop(P).
 
@@ -427,6 +458,25 @@ reconnects_on_send(C) ->
         given:visible(N)
     end),
     target:stop(P).
+
+%% A peer that disconnects and has something to say at once: we may hear of the new connection before the end of the old one (alive).
+disconnected_and_back(C) ->
+    N = given:target(C),
+    Peers = [target:start_peer(#{args => ["-connect_all", "false"]}) || _ <- [1, 2]],
+    Me = self(),
+    Busy = [spawn_link(fun() ->
+                ?ON(P, [begin
+                    I = given:call(N, {echo, I}),
+                    true = erlang:disconnect_node(N),
+                    Ref = make_ref(),
+                    case I rem 3 of 0 -> ok; 1 -> pong = net_adm:ping(N); 2 -> true = net_kernel:connect_node(N) end,
+                    ok = given:call(N, {send, self(), Ref}),
+                    ?EXPECT(Ref)
+                end || I <- lists:seq(1, 100)]),
+                Me ! {done, self()}
+            end) || P <- Peers],
+    [?EXPECT({done, B}) || B <- Busy],
+    [target:stop(P) || P <- Peers].
 
 %% The end of one peer is nothing to the others.
 stays_for_others(C) ->

@@ -5,7 +5,8 @@
 -compile([export_all, nowarn_export_all]).
 
 all() -> [{group, monitors_in}, {group, monitors_out}, {group, links}, {group, exits}, {group, aliases}, {group, noconnection},
-          {group, unconnected}, group_leader_is_a_pid, is_in_order]
+          {group, unconnected}, group_leader_is_a_pid, group_leader_from_afar, is_in_order,
+          traced_sequentially]
         ++ case target:kind() of hermod -> [{group, hermod_only}]; beam -> [] end.
 
 groups() ->
@@ -13,10 +14,11 @@ groups() ->
                         in_demonitor, in_many, in_twice]},
      {monitors_out, [], [out_normal, out_reason, out_kill, out_dead_pid, out_unknown_name, out_by_name, out_demonitor]},
      {links, [], [peer_links_ends, peer_links_dead, peer_unlinks, peer_end_kills_subject, peer_end_is_trapped,
-                  normal_end_is_harmless, subject_links_ends, subject_links_dead, subject_unlinks, linked_twice_unlinked_once,
+                  normal_end_is_harmless, subject_links_ends, subject_links_dead, subject_unlinks, linked_twice_unlinked_once, both_link_and_unlink,
                   relink_after_unlink, link_between_subjects, spawn_linked_to_parent]},
      {exits, [], [exit_reason, exit_normal_is_ignored, exit_normal_is_trapped, exit_trapped, exit_kill, exit_kill_when_trapping,
-                  exit_out, exit_out_kill, exit_to_dead, stop_is_not_exit]},
+                  exit_out, exit_out_kill, exit_to_dead, stop_is_not_exit,
+                  large_reasons, suspended]},
      {aliases, [], [send_to_alias, send_to_closed_alias, alias_of_the_subject, monitor_with_alias]},
      {noconnection, [], [killed_target, killed_peer, disconnected]},
      {unconnected, [], [linked_and_ended]},
@@ -342,6 +344,30 @@ linked_twice_unlinked_once(C) ->
         [] = [M || M = {'EXIT', _, _} <- given:mailbox()]
     end).
 
+%% Both sides link and unlink at the same time, in any order: when all is quiet both say the same, and nobody was told of an end.
+both_link_and_unlink(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        process_flag(trap_exit, true),
+        Sub = given:child(N),
+        ok = given:call(Sub, {trap_exit, true}),
+        Me = self(),
+        Step = fun(link) -> link(Sub), []; (unlink) -> unlink(Sub), []; (Request) -> [gen_server:send_request(Sub, Request)] end,
+        Linked = fun(Pid, Other) -> {links, L} = erpc:call(node(Pid), erlang, process_info, [Pid, links]), lists:member(Other, L) end,
+        [begin
+             Steps = [lists:nth(rand:uniform(4), [link, unlink, {link, Me}, {unlink, Me}]) || _ <- lists:seq(1, rand:uniform(12))],
+             [{reply, ok} = gen_server:receive_response(R, 30000) || S <- Steps, R <- Step(S)],
+             ok = given:call(Sub, {echo, ok}),
+             ?assertEqual(Linked(Me, Sub), Linked(Sub, Me), Steps),
+             Asked = lists:append([Step(S) || S <- Steps]),
+             [{reply, ok} = gen_server:receive_response(R, 30000) || R <- Asked],
+             ok = given:call(Sub, {echo, ok}),
+             ?assertEqual(Linked(Me, Sub), Linked(Sub, Me), Steps)
+         end || _ <- lists:seq(1, 100)],
+        ?assertEqual([], given:mailbox()),
+        [] = given:call(Sub, events)
+    end).
+
 relink_after_unlink(C) ->
     N = given:target(C),
     ?ON(given:peer(C), begin
@@ -485,6 +511,56 @@ stop_is_not_exit(C) ->
         link(Pid),
         gen_server:cast(Pid, {stop, kill}),
         ?EXPECT({'EXIT', Pid, kill})
+    end).
+
+%% Reasons that travel in fragments, with every signal that has one.
+large_reasons(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        process_flag(trap_exit, true),
+        Big = {big, binary:copy(<<"reason">>, 50000)},
+        [begin
+             Pid = given:child(N),
+             Ref = monitor(process, Pid),
+             link(Pid),
+             End(Pid),
+             ?EXPECT({'DOWN', Ref, process, Pid, Big}),
+             ?EXPECT({'EXIT', Pid, Big})
+         end || End <- [fun(Pid) -> exit(Pid, Big) end, fun(Pid) -> gen_server:cast(Pid, {stop, Big}) end]],
+        Sub = given:reporting(N),
+        ok = given:call(Sub, {trap_exit, true}),
+        Linker = spawn(fun() -> link(Sub), exit(Big) end),
+        ?EXPECT({subject, Sub, {info, {'EXIT', Linker, Big}}}),
+        Idle = given:idle(),
+        OutRef = given:call(Sub, {monitor, Idle}),
+        ok = given:call(Sub, {exit, Idle, Big}),
+        ?EXPECT({subject, Sub, {info, {'DOWN', OutRef, process, Idle, Big}}})
+    end).
+
+%% A process that sys:suspend halted ends of what it does not trap, and finds what it does in its place afterwards.
+suspended(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        [begin
+             Pid = given:child(N),
+             Ref = monitor(process, Pid),
+             ok = sys:suspend(Pid),
+             gen_server:cast(Pid, waits),
+             exit(Pid, Why),
+             ?EXPECT({'DOWN', Ref, process, Pid, Seen})
+         end || {Why, Seen} <- [{kill, killed}, {other, other}]],
+        Sub = given:reporting(N),
+        ok = given:call(Sub, {trap_exit, true}),
+        ok = sys:suspend(Sub),
+        Sub ! before,
+        exit(Sub, later),
+        Sub ! behind,
+        _ = sys:get_status(Sub),
+        ?assertEqual([], given:mailbox()),
+        ok = sys:resume(Sub),
+        Me = self(),
+        ?EXPECT({subject, Sub, {info, behind}}),
+        [{info, before}, {info, {'EXIT', Me, later}}, {info, behind}] = given:call(Sub, events)
     end).
 
 %% ---- aliases
@@ -669,6 +745,45 @@ call_was_given_up(C) ->
 group_leader_is_a_pid(C) ->
     N = given:target(C),
     ?ON(given:peer(C), ?assert(is_pid(given:call(N, group_leader)))).
+
+group_leader_from_afar(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        Pid = given:child(N),
+        Leader = given:idle(),
+        true = group_leader(Leader, Pid),
+        Leader = given:call(Pid, group_leader),
+        given:ended(Leader)
+    end).
+
+%% seq_trace puts a token into each signal: other operations of the protocol, of which nobody sees anything.
+traced_sequentially(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        process_flag(trap_exit, true),
+        seq_trace:set_token(label, {any, "term"}),
+        seq_trace:set_token(send, true),
+        Sub = given:reporting(N),
+        Ref = monitor(process, Sub),
+        link(Sub),
+        Sub ! plain,
+        gen_server:cast({subject, N}, by_name),
+        Alias = given:call(Sub, alias),
+        Alias ! by_alias,
+        [?EXPECT({subject, Sub, {info, M}}) || M <- [plain, by_alias]],
+        Big = binary:copy(<<"x">>, 200000),
+        ?assert(Big =:= given:call(Sub, {echo, Big})),
+        N = erpc:call(N, erlang, node, []),
+        exit(Sub, {done, Big}),
+        ?EXPECT({'DOWN', Ref, process, Sub, {done, Big}}),
+        ?EXPECT({'EXIT', Sub, {done, Big}}),
+        Linked = given:child(N),
+        LinkedRef = monitor(process, Linked),
+        spawn(fun() -> seq_trace:set_token(label, 17), seq_trace:set_token(send, true), link(Linked), exit(boom) end),
+        ?EXPECT({'DOWN', LinkedRef, process, Linked, boom}),
+        seq_trace:set_token([]),
+        target:wait(fun() -> lists:member({cast, by_name}, given:call(N, events)) end)
+    end).
 
 %% Messages, then the exit: a monitor's DOWN comes after everything the process had sent us.
 is_in_order(C) ->

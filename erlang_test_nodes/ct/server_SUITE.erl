@@ -8,7 +8,7 @@ all() ->
      dead_pid_is_noproc, late_reply_vanishes, late_reply_does_not_disturb_the_next, stop_with_reply, stop_without_reply,
      crash_in_cast, exit_reason_is_verbatim, cast_and_info_in_order, cast_to_unknown_name, cast_by_pid, plain_tag, odd_tags,
      send_request, multi_call, abcast, server_timeout, server_continue, timer_and_cancel, stop_normal, stop_reason,
-     stop_by_name, stop_unknown, stop_runs_terminate, register_and_unregister, name_is_taken, name_after_death,
+     stop_by_name, stop_unknown, stop_runs_terminate, register_and_unregister, name_is_taken, name_after_death, names_of_every_kind,
      calls_out, calls_out_fail, casts_out, sends_out, reply_to_many, same_sender_keeps_order].
 
 init_per_suite(C) -> given:nodes(C).
@@ -316,6 +316,25 @@ name_after_death(C) ->
         Pid2 = given:child(N, Name),
         ?assertNotEqual(Pid, Pid2),
         again = given:call({Name, N}, {echo, again})
+    end).
+
+names_of_every_kind(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        [begin
+             Pid = given:child(N),
+             true = given:call(Pid, {register, Name}),
+             Ref = monitor(process, {Name, N}),
+             heard = given:call({Name, N}, {echo, heard}),
+             Pid = erpc:call(N, erlang, whereis, [Name]),
+             gen_server:cast({Name, N}, {stop, bye}),
+             ?EXPECT({'DOWN', Ref, process, {Name, N}, bye})
+         end || Name <- ['with space', 'æøå', '日本', list_to_atom(lists:duplicate(255, $x)), list_to_atom(lists:duplicate(200, 16#e6)),
+                         list_to_atom(lists:duplicate(255, 16#65e5))]],
+        [begin
+             Ref = monitor(process, {Name, N}),
+             ?EXPECT({'DOWN', Ref, process, {Name, N}, noproc})
+         end || Name <- ['', undefined, '日本']]
     end).
 
 %% ---- the other way: what a process of the target asks of us
