@@ -444,14 +444,29 @@ static hm_term message_for(struct publication *publication, const struct topic_m
     return publication->message;
 }
 
-static void send_each(struct publication *publication, const struct topic_match *match, uint32_t skip, hm_term message) {
+static bool is_slow(struct dispatch *dispatch, struct follower *follower) {
+    if (follower->backlog)
+        drain_follower(dispatch, follower);
+    return follower->backlog || is_busy(dispatch, follower->place);
+}
+
+/* Somebody is slow, and may be one of these. The others get it as always: all of them one message, and nobody a copy. */
+static void send_beside_slow(struct publication *publication, const struct topic_match *match, uint32_t skip, hm_term message) {
     struct dispatch *dispatch = publication->dispatch;
+    hm_pid *quick = malloc(match->count * sizeof *quick);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < match->count; i++) {
         if (i == skip)
             continue;
-        struct subscriber *subscriber = topics_subscriber(dispatch->topics, match->pids[i]);
-        send_slowly(dispatch, subscriber->data, topics_options(dispatch->topics, match, i), publication->topic, message);
+        struct follower *follower = topics_subscriber(dispatch->topics, match->pids[i])->data;
+        if (quick && !is_slow(dispatch, follower))
+            quick[count++] = follower->pid;
+        else
+            send_slowly(dispatch, follower, topics_options(dispatch->topics, match, i), publication->topic, message);
     }
+    if (count && hm_send_many(dispatch->self, quick, count, message))
+        report_lost(dispatch, 1);
+    free(quick);
 }
 
 /* Few subscribers that stand for many: other nodes. */
@@ -497,7 +512,7 @@ static void on_match(void *arg, const struct topic_match *match) {
     }
     publication->count += match->count - (skip < match->count);
     if (publication->slow) {
-        send_each(publication, match, skip, message);
+        send_beside_slow(publication, match, skip, message);
         return;
     }
     int error = hm_send_many(dispatch->self, match->pids, skip, message);
