@@ -9,7 +9,7 @@ all() ->
 
 groups() ->
     [{handshake, [], [fake_node_works, garbage, cut_short, byte_by_byte, bad_names, missing_flags, wrong_digest, alive_false,
-                      alive_true, silent_ones_are_closed]},
+                      alive_true, silent_ones_are_closed, silent_node_is_given_up]},
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
      {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term]}].
@@ -88,11 +88,21 @@ bad_names(C) ->
          ?assertNot(lists:prefix("ok", case Status of closed -> ""; _ -> Status end), {Name, Status}),
          gen_tcp:close(S)
      end || Name <- ["noat", "", "@", "@host"]],
+    says_why(C, "hs\\.name .*\"noat\""),
     still_serves(C).
 
+%% Who was refused finds in our log which of cookie, flags or name it was (connect_SUITE has the cookie).
+says_why(C, Regex) ->
+    case given:kind_of(C) of
+        hermod -> target:await_line(t(C), " warn +" ++ Regex);
+        beam -> ok
+    end.
+
 missing_flags(C) ->
-    {"not_allowed", S} = fakenode:connect(t(C), #{flags => 1}),
+    Name = fakenode:name(),
+    {"not_allowed", S} = fakenode:connect(t(C), #{name => Name, flags => 1}),
     fakenode:closed(S),
+    says_why(C, "hs\\.flags .*" ++ Name ++ " lacks .*BIG_CREATION"),
     still_serves(C).
 
 wrong_digest(C) ->
@@ -135,6 +145,23 @@ silent_ones_are_closed(C) ->
     ok = fakenode:send_name(Named, fakenode:name(), fakenode:flags()),
     {Ms, _} = target:ms(fun() -> [fakenode:closed(S) || S <- [Named | Silent]] end),
     ?assert(Ms > 4000 andalso Ms < 20000, Ms),
+    still_serves(C).
+
+%% A node that is dialled, takes the connection and says nothing: the same time, in the other direction.
+silent_node_is_given_up(C) ->
+    N = given:target(C),
+    Name = target:unique("silent"),
+    {ok, L} = gen_tcp:listen(0, [binary, {active, false}]),
+    {ok, Port} = inet:port(L),
+    {ok, Epmd} = gen_tcp:connect({127, 0, 0, 1}, target:epmd_port(), [binary, {active, false}]),
+    Body = <<120, Port:16, 77, 0, 6:16, 6:16, (length(Name)):16, (list_to_binary(Name))/binary, 0:16>>,
+    ok = gen_tcp:send(Epmd, <<(byte_size(Body)):16, Body/binary>>),
+    {ok, <<118, 0, _:32>>} = gen_tcp:recv(Epmd, 6, ?PATIENCE),
+    Node = list_to_atom(Name ++ "@" ++ target:host()),
+    {Ms, false} = target:ms(fun() -> ?ON(given:peer(C), given:call(N, {connect, Node}, 60000)) end),
+    ?assert(Ms > 4000 andalso Ms < 20000, Ms),
+    says_why(C, "hs\\.timeout .*" ++ Name),
+    [gen_tcp:close(S) || S <- [L, Epmd]],
     still_serves(C).
 
 %% Bytes that are no frame or no term. A BEAM ends such a connection, and so do we.
