@@ -703,7 +703,7 @@ disconnected(C) ->
 ends_unconnected(C, Requests) ->
     N = given:target(C),
     P = #{node := Node} = target:start_peer(#{args => ["-connect_all", "false"]}),
-    Pid = ?ON(P, begin register(named, X = given:idle()), X end),
+    Pid = ?ON(P, begin Idle = given:idle(), register(named, Idle), Idle end),
     ?ON(given:peer(C), begin
         Sub = given:child(N),
         ok = sys:suspend(Sub),
@@ -737,7 +737,7 @@ not_monitored(N, Pid) ->
 call_was_given_up(C) ->
     N = given:target(C),
     P = #{node := Node} = target:start_peer(#{args => ["-connect_all", "false"]}),
-    Pid = ?ON(P, begin register(named, X = given:idle()), X end),
+    Pid = ?ON(P, begin Idle = given:idle(), register(named, Idle), Idle end),
     ?ON(given:peer(C), {error, timeout} = given:call(N, {call, {named, Node}, x, 0})),
     ?ON(P, not_monitored(N, Pid)),
     target:stop(P).
