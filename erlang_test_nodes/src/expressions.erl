@@ -542,7 +542,7 @@ elixir() -> [
     <<"me = self(); p = spawn(fn -> receive do x -> send(me, {:got, x}) after 50 -> send(me, :nothing) end end); Process.cancel_timer(Process.send_after(p, :a, 5)); receive do x -> x end"/utf8>>,
     <<"me = self(); p = spawn(fn -> receive do x -> send(me, {:got, x}) end end); r = :erlang.start_timer(5, p, :m); receive do {:got, {:timeout, ^r, :m}} -> :ok end"/utf8>>,
     <<"me = self(); spawn(fn -> Process.send_after(me, :from_the_dead, 50) end); receive do x -> x after 5000 -> :none end"/utf8>>,
-    <<"Process.send_after(:nobody, :a, -1)"/utf8>>,
+    <<":erlang.send_after(-1, :nobody, :a)"/utf8>>,
     <<"try do :ok after send(self(), :after) end; receive do :after -> :seen after 0 -> :none end"/utf8>>,
     <<"send(self(), :a); send(self(), :b); {(receive do :b -> :b after 0 -> :none end), (receive do x -> x after 0 -> :none end), (receive do x -> x after 0 -> :none end)}"/utf8>>,
     <<"Enum.each([1, 2], &send(self(), &1)); flush = fn f, acc -> receive do x -> f.(f, [x | acc]) after 0 -> acc end end; flush.(flush, [])"/utf8>>,
