@@ -11,6 +11,7 @@ struct sub {
     struct bus_member member;
     bool direct; /* a member of others' design, without a daemon */
     hm_build *topic;
+    bool subscribed, ended; /* ended: the service that was there when we asked */
     uint64_t heard;
 };
 
@@ -38,6 +39,10 @@ static void print_message(struct tool *tool, hm_term topic, hm_term message) {
         tool_finish(tool, EXIT_FINE);
 }
 
+static void give_up_service(struct tool *tool) {
+    tool_finish(tool, give_up(EXIT_NOPROC, "pubsub on %s has ended, and the subscription with it", tool->target.text));
+}
+
 static enum hm_verdict on_info(struct tool *tool, hm_term term) {
     struct sub *sub = tool->arg;
     hm_term topic, message, reason;
@@ -46,8 +51,10 @@ static enum hm_verdict on_info(struct tool *tool, hm_term term) {
     if (hm_match(term, "{'DOWN', _, process, _, ~t}", &reason)) {
         if (sub->direct || hm_is_atom(reason, "noconnection"))
             tool_finish(tool, give_up(EXIT_NO_CONNECTION, "%s is gone", tool->target.text));
+        else if (sub->subscribed)
+            give_up_service(tool);
         else
-            tool_finish(tool, give_up(EXIT_NOPROC, "pubsub on %s has ended, and the subscription with it", tool->target.text));
+            sub->ended = true; /* the answer tells what became of the request */
     } else if (sub->direct) {
         if (!bus_member_read(&sub->member, term, &topic, &message))
             return HM_UNKNOWN;
@@ -63,16 +70,25 @@ static enum hm_verdict on_info(struct tool *tool, hm_term term) {
     return HM_CONTINUE;
 }
 
+static bool watch(struct tool *tool, const char *name) {
+    hm_ref ref;
+    int error = hm_monitor(tool->self, hm_to_name(name, tool->peer), &ref);
+    if (error)
+        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
+    return !error;
+}
+
 /* From now on the connection counts, and who has our subscription; and --timeout only if it was given. */
 static void wait_for_messages(struct tool *tool) {
-    const struct sub *sub = tool->arg;
-    hm_ref ref;
+    struct sub *sub = tool->arg;
     tool->info = on_info;
     tool->waiting_for = "message";
     tool_wait_as_long_as_it_takes(tool);
-    int error = hm_monitor(tool->self, hm_to_name(sub->direct ? "net_kernel" : "pubsub", tool->peer), &ref);
-    if (error)
-        tool_finish(tool, give_up(exit_code_of(error), "%s", hm_strerror(error)));
+    sub->subscribed = true;
+    if (sub->direct)
+        watch(tool, "net_kernel");
+    else if (sub->ended)
+        give_up_service(tool);
 }
 
 static enum hm_verdict on_subscribed(hm_process *self, void *arg, int error, hm_term reply) {
@@ -97,6 +113,8 @@ static void subscribe(struct tool *tool) {
         return;
     }
     tool->info = on_info;
+    if (!watch(tool, "pubsub")) /* before: another one may have its name by the time of the answer */
+        return;
     hm_build *request = hm_build_new();
     int error = HM_ENOMEM;
     if (request) {
