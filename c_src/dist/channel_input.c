@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dist/too_deep.h"
 #include "etf/check.h"
 #include "etf/names.h"
 #include "etf/tags.h"
@@ -102,37 +103,49 @@ static bool decode(struct channel *channel, struct bytes tuple, struct control *
     return accept_origin(channel, control);
 }
 
-/* The payload's term out of what stands behind the control tuple. */
-static bool cut_payload(struct channel *channel, struct bytes rest, hm_term *payload) {
-    size_t size = 0;
-    if (!channel->header_mode && rest.size > 0 && *rest.at == ETF_VERSION)
-        rest = bytes_of(rest.at + 1, rest.size - 1);
-    int error = check(channel, rest, &size);
-    if (!error && size != rest.size)
-        error = HM_EBADTERM;
-    if (error) {
-        fail_term(channel, error, "a message");
-        return false;
-    }
-    *payload = (hm_term){rest.at, rest.size};
-    return true;
-}
-
 static void tell(struct channel *channel, const struct control *control, hm_term payload,
                  struct block *shared) {
     coalesce_count(&channel->coalesce, control);
     channel->dist->events->on_control(channel->dist->arg, channel, control, payload, shared);
 }
 
+static void tell_too_deep(struct channel *channel, const struct control *control, struct bytes payload) {
+    struct too_deep instead;
+    channel->dist->counters.over_depth++;
+    if (!channel->depth_logged)
+        log_warn(channel->dist->log, "peer.too_deep",
+                 "node=%s sends terms that are nested too deep, or have too many parts; they are left out, and calls with them answered "
+                 "{error,system_limit} (max-depth)",
+                 log_escape(node_name_bytes(channel->peer)).text);
+    channel->depth_logged = true;
+    if (too_deep_replace(control, payload, &instead))
+        tell(channel, control, instead.term, NULL);
+}
+
+/* A control message and its payload, which is the rest of the message. block: where that lies, or NULL. */
+static void tell_with_payload(struct channel *channel, const struct control *control, struct bytes rest, struct block *block) {
+    size_t size = 0;
+    if (!channel->header_mode && rest.size > 0 && *rest.at == ETF_VERSION)
+        rest = bytes_of(rest.at + 1, rest.size - 1);
+    int error = check(channel, rest, &size);
+    if (!error && size != rest.size)
+        error = HM_EBADTERM;
+    if (error == HM_ELIMIT)
+        tell_too_deep(channel, control, rest);
+    else if (error)
+        fail_term(channel, error, "a message");
+    else
+        tell(channel, control, (hm_term){rest.at, rest.size}, block);
+}
+
 /* A whole message: control tuple, payload. block: where they lie, or NULL. */
 static void on_message(struct channel *channel, struct bytes rest, struct block *block) {
     const struct memo *memo = &channel->memo;
-    hm_term payload = {NULL, 0};
+    hm_term reason = {NULL, 0};
     if (!channel->header_mode)
         rest = bytes_of(rest.at + 1, rest.size - 1); /* frame_read saw the version byte */
     if (memo->size && rest.size > memo->size && memcmp(rest.at, memo->bytes, memo->size) == 0) {
-        if (cut_payload(channel, bytes_of(rest.at + memo->size, rest.size - memo->size), &payload))
-            tell(channel, &memo->control, payload, block);
+        tell_with_payload(channel, &memo->control, bytes_of(rest.at + memo->size, rest.size - memo->size), block);
         return;
     }
     struct control control;
@@ -148,16 +161,16 @@ static void on_message(struct channel *channel, struct bytes rest, struct block 
             return;
         }
         tuple.size = size;
-        if (!decode(channel, tuple, &control, &payload))
+        if (!decode(channel, tuple, &control, &reason))
             return;
     }
     /* What follows an operation without payload is ignored, as BEAM does. */
-    if (control_has_payload(&control)) {
-        remember(channel, tuple, &control);
-        if (!cut_payload(channel, bytes_of(rest.at + size, rest.size - size), &payload))
-            return;
+    if (!control_has_payload(&control)) {
+        tell(channel, &control, reason, block);
+        return;
     }
-    tell(channel, &control, payload, block);
+    remember(channel, tuple, &control);
+    tell_with_payload(channel, &control, bytes_of(rest.at + size, rest.size - size), block);
 }
 
 static void on_fragment(struct channel *channel, const struct frame *frame) {
@@ -183,10 +196,12 @@ static void on_fragment(struct channel *channel, const struct frame *frame) {
         return;
 
     struct control control;
-    hm_term payload = {NULL, 0};
-    if (decode(channel, message.control, &control, &payload) &&
-        (!control_has_payload(&control) || cut_payload(channel, block_bytes(message.payload), &payload)))
-        tell(channel, &control, payload, message.payload);
+    hm_term reason = {NULL, 0};
+    bool good = decode(channel, message.control, &control, &reason);
+    if (good && control_has_payload(&control))
+        tell_with_payload(channel, &control, block_bytes(message.payload), message.payload);
+    else if (good)
+        tell(channel, &control, reason, message.payload);
     block_release(message.payload);
     free((void *)(uintptr_t)message.control.at);
 }

@@ -70,7 +70,7 @@ struct channel {
     bool dialled, half_open, header_mode, visible;
     bool busy, told_busy;
     bool blocked; /* the socket takes nothing more; write_event says when it does */
-    bool unknown_logged, names_logged;
+    bool unknown_logged, names_logged, depth_logged;
     const hm_node_name *peer;
     void *user;
     uint64_t flags;

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "dist/too_deep.h"
 #include "node/aliases.h"
 #include "node/monitors.h"
 #include "node/route.h"
@@ -81,11 +82,18 @@ static void on_down(void *arg, hm_term reason) {
     finish(call, error, reason, NULL);
 }
 
+static void finish_with(struct call *call, hm_term reply, struct block *shared) {
+    if (hm_is_atom(reply, TOO_DEEP))
+        finish(call, HM_ELIMIT, (hm_term){0}, NULL);
+    else
+        finish(call, HM_OK, reply, shared);
+}
+
 static void on_reply(void *arg, hm_term message, struct block *shared) {
     hm_term parts[2];
     struct call *call = arg;
     if (call->kind != CALL_IO && hm_tuple_elements(message, 2, parts))
-        finish(call, HM_OK, parts[1], shared);
+        finish_with(call, parts[1], shared);
 }
 
 static enum hm_verdict on_timeout(hm_process *self, struct message *message) {
@@ -196,7 +204,7 @@ static bool take_io_reply(hm_process *self, hm_term message) {
     struct call *call = find(self, parts[1]);
     if (!call || call->kind != CALL_IO)
         return false;
-    finish(call, HM_OK, parts[2], NULL);
+    finish_with(call, parts[2], NULL);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dist/too_deep.h"
 #include "node/links.h"
 #include "node/registry.h"
 #include "node/route.h"
@@ -279,7 +280,13 @@ static enum hm_verdict serve_call(hm_process *self, struct gen_server *server, h
     from->server = server;
     server->handling = true;
     server->calls++;
-    enum hm_verdict verdict = server->class->call ? server->class->call(self, request, from) : HM_UNKNOWN;
+    enum hm_verdict verdict = HM_UNKNOWN;
+    if (hm_is_atom(request, TOO_DEEP)) {
+        hm_reply(self, from, "{error, system_limit}");
+        verdict = HM_CONTINUE;
+    } else if (server->class->call) {
+        verdict = server->class->call(self, request, from);
+    }
     if (verdict == HM_UNKNOWN) {
         log_term(self, LOG_WARN, "server.unknown", "does not know the call", request);
         hm_reply(self, from, "{error, unknown_call}");

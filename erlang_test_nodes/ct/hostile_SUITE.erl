@@ -12,7 +12,7 @@ groups() ->
                       alive_true, silent_ones_are_closed, silent_node_is_given_up]},
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
-     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term]}].
+     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term, deep_terms_of_a_beam]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -288,11 +288,37 @@ unfinished_fragments(C) ->
     fakenode:closed(S),
     still_serves(C).
 
-%% Nested deeper than the limit: refused, without a stack that overflows.
+%% Nested deeper than the limit: left out, without a stack that overflows. What comes behind it is taken.
 deep_term(C) ->
     Deep = [131, binary:copy(<<108, 1:32>>, 1000000), 106, binary:copy(<<106>>, 1000000)],
     Name = fakenode:name(),
     {ok, S} = fakenode:connect(t(C), #{name => Name}),
     ok = fakenode:send(S, [112, term_to_binary({6, self_pid(Name), '', subject}), Deep]),
-    fakenode:closed(S),
+    N = given:target(C),
+    still_serves(C),
+    ?ON(given:peer(C), target:wait(fun() -> lists:member(list_to_atom(Name), erpc:call(N, erlang, nodes, [])) end)),
+    gen_tcp:close(S).
+
+%% The connection stays, and whoever waits for an answer gets one.
+deep_terms_of_a_beam(C) ->
+    N = given:target(C),
+    ?ON(given:peer(C), begin
+        Deep = lists:foldl(fun(_, Acc) -> {Acc} end, [], lists:seq(1, 2000)),
+        true = net_kernel:connect_node(N),
+        monitor_node(N, true),
+        {error, system_limit} = gen_server:call({subject, N}, {echo, Deep}),
+        {subject, N} ! Deep,
+        gen_server:cast({subject, N}, Deep),
+        {'EXIT', {{erpc, system_limit}, _}} = (catch erpc:call(N, erlang, is_pid, [Deep])),
+        {badrpc, _} = rpc:call(N, erlang, is_pid, [Deep]),
+        {ok, Pid} = gen_server:call({subject, N}, {spawn, undefined, false}),
+        Ref = monitor(process, Pid),
+        exit(Pid, Deep),
+        ?EXPECT({'DOWN', Ref, process, Pid, system_limit}),
+        %% its own calls, too
+        register(deep_answers, spawn(fun Loop() -> receive {'$gen_call', From, _} -> gen_server:reply(From, Deep), Loop() end end)),
+        {error, {hermod, -6}} = gen_server:call({subject, N}, {call, {deep_answers, node()}, x, 5000}),
+        [] = [M || M = {nodedown, _} <- given:mailbox()],
+        monitor_node(N, false)
+    end),
     still_serves(C).

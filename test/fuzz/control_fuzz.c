@@ -6,6 +6,7 @@
 
 #include "dist/control.h"
 #include "dist/flags.h"
+#include "dist/too_deep.h"
 #include "etf/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,11 +49,23 @@ static void compare_hot(const uint8_t *data, size_t size) {
     names_free(names);
 }
 
+/* Whatever the payload is, what stands for it is a term. */
+static void replace(const uint8_t *data, size_t size) {
+    for (unsigned kind = CONTROL_SEND; kind <= CONTROL_GROUP_LEADER; kind++) {
+        struct control control = {.kind = kind};
+        struct too_deep made;
+        size_t term_size;
+        if (too_deep_replace(&control, bytes_of(data, size), &made))
+            assert(check_term(bytes_of(made.term.bytes, made.term.size), NULL, &term_size) == 0 && term_size == made.term.size);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct control control;
     hm_term payload = {NULL, 0};
     size_t term_size;
     compare_hot(data, size);
+    replace(data, size);
     if (check_term(bytes_of(data, size), NULL, &term_size) != 0)
         return 0;
     struct names *names = names_new(16);

@@ -186,8 +186,8 @@ static void refuses_malformed_frames(void **state) {
     }
 }
 
-/* A list in a list in a list: as deep as the limit allows and one more. */
-static void refuses_terms_that_are_too_deep(void **state) {
+/* A list in a list in a list: as deep as the limit allows and one more. It is left out, and what comes behind it arrives. */
+static void leaves_out_terms_that_are_too_deep(void **state) {
     struct fixture *f = *state;
     struct writer out;
     f->pair->b.dist.max_depth = 100;
@@ -202,16 +202,34 @@ static void refuses_terms_that_are_too_deep(void **state) {
         f->pair->b.controls = f->pair->b.ups = f->pair->b.downs = 0;
         shake_hands(f, FLAGS_OFFERED, "", 0);
         put(f, out.at, out.size);
-        assert_true(pair_until(f->pair, one_more));
-        assert_int_equal(f->pair->b.controls, depth == 90);
-        assert_int_equal(f->pair->b.downs, depth == 110);
+        put(f, cast, CAST);
+        assert_true(pair_until(f->pair, depth == 90 ? two_more : one_more));
+        assert_int_equal(f->pair->b.downs, 0);
+        assert_int_equal(f->pair->b.dist.counters.over_depth, depth == 110);
+        assert_int_equal(strcmp(f->pair->b.logged, "peer.too_deep") == 0, depth == 110);
         writer_fini(&out);
         channel_close(f->pair->b.channel);
         f->pair->b.channel = NULL;
         close(f->fd);
         f->fd = -1;
     }
-    assert_int_equal(f->pair->b.reason, DOWN_LIMIT);
+}
+
+/* A control tuple is no message: whoever sends one that is so deep is no node. */
+static void refuses_control_messages_that_are_too_deep(void **state) {
+    struct fixture *f = *state;
+    struct writer out;
+    f->pair->b.dist.max_depth = 100;
+    writer_init(&out, 1 << 20);
+    writer_put(&out, "\0\0\0\0\x83\x44\0", 7);
+    for (unsigned i = 0; i < 110; i++)
+        writer_put(&out, "\x68\1", 2);
+    writer_put(&out, "\x6a", 1);
+    set_be32(out.at, (uint32_t)(out.size - 4));
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    put(f, out.at, out.size);
+    expect_down(f, DOWN_LIMIT);
+    writer_fini(&out);
 }
 
 /* Operations of later releases are written down once and passed over. */
@@ -284,7 +302,8 @@ int main(void) {
         TEST(takes_byte_after_byte),
         TEST(takes_golden_frames),
         TEST(refuses_malformed_frames),
-        TEST(refuses_terms_that_are_too_deep),
+        TEST(leaves_out_terms_that_are_too_deep),
+        TEST(refuses_control_messages_that_are_too_deep),
         TEST(ignores_unknown_operations),
         TEST(survives_a_full_table_of_names),
         TEST(limits_fragments),
