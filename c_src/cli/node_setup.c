@@ -53,6 +53,7 @@ void node_setup_init(struct node_setup *setup, const struct settings *settings) 
     o->eval_steps = settings->eval_steps;
     o->output_high = settings->output_high;
     o->output_low = settings->output_low;
+    o->output_max = settings->output_max;
     o->log_level = (enum hm_log_level)settings->log.level;
     o->log = log_lines_write;
     o->log_arg = &setup->log;

@@ -128,7 +128,7 @@ struct settings {
     uint64_t metrics_connections, metrics_timeout_ms;
 
     uint64_t max_half_open, max_frame, max_message, max_fragments, max_depth;
-    uint64_t max_mailbox, max_names, max_processes, max_global_names, max_global_locks, output_high, output_low;
+    uint64_t max_mailbox, max_names, max_processes, max_global_names, max_global_locks, output_high, output_low, output_max;
     bool eval;
     uint64_t eval_memory, eval_total_memory, eval_depth, eval_steps;
     uint64_t max_pg_groups, max_pg_members, max_pg_monitors, max_discovered;

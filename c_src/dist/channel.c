@@ -136,10 +136,23 @@ static void tell_busy(struct channel *channel) {
     channel->dist->events->on_busy(channel->dist->arg, channel, channel->busy);
 }
 
+/* It asks, and does not read the answers. true: it was given up. */
+static bool is_too_slow(struct channel *channel) {
+    struct dist *dist = channel->dist;
+    char detail[128];
+    if (!channel->blocked || !dist->output_max || channel->output.held <= dist->output_max)
+        return false;
+    dist->counters.over_output++;
+    snprintf(detail, sizeof detail, "it does not read, and more than %zu bytes wait for it (output-max)", dist->output_max);
+    channel_down(channel, DOWN_LIMIT, detail);
+    return true;
+}
+
 static void flush(struct channel *channel) {
     size_t written;
     if (channel->blocked) {
-        tell_busy(channel);
+        if (!is_too_slow(channel))
+            tell_busy(channel);
         return;
     }
     enum output_result result = output_write(&channel->output, &channel->transport, WRITE_BUDGET, &written);
@@ -152,6 +165,8 @@ static void flush(struct channel *channel) {
     case OUTPUT_BLOCKED:
         channel->blocked = true;
         event_add(&channel->write_event, NULL);
+        if (is_too_slow(channel))
+            return;
         break;
     case OUTPUT_BUDGET:
         event_add(&channel->write_event, NULL);

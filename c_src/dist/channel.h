@@ -91,7 +91,7 @@ struct dist_counters {
     uint64_t failed[DOWN_REASONS];    /* dialled, and did not */
     uint64_t lost[DOWN_REASONS];      /* were up */
     uint64_t half_open, pauses;       /* connections over max_half_open; times that no file descriptor was left for one */
-    uint64_t over_frame, over_message, over_fragments, over_depth; /* the limits of struct dist */
+    uint64_t over_frame, over_message, over_fragments, over_depth, over_output; /* the limits of struct dist */
 };
 
 /* What all channels of a node share; borrowed by every channel, listener and look-up. */
@@ -122,6 +122,7 @@ struct dist {
     uint32_t max_fragments;       /* unfinished sequences of one peer, 64 */
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */
+    size_t output_max;            /* memory that may wait for a peer that does not read, 1 GiB; 0: any */
 
     uint32_t half_open;    /* dist's own counts */
     uint32_t next_dynamic; /* names made up for NAME_ME */

@@ -21,6 +21,7 @@ struct reference {
     struct block *block;
     struct bytes part; /* what is not written yet */
     uint8_t *behind;
+    size_t held; /* of the block */
 };
 
 _Static_assert(sizeof(struct reference) + alignof(struct reference) <= OUTPUT_REFERENCE, "what a reference takes");
@@ -41,6 +42,7 @@ struct bulk {
     struct bytes payload; /* what is left of it */
     uint64_t sequence, fragments_left;
     bool started;
+    size_t held;
     size_t size; /* of own: the control tuple, or ready frames */
     uint8_t own[];
 };
@@ -48,6 +50,7 @@ struct bulk {
 struct sender {
     TAILQ_ENTRY(sender) link;
     hm_pid pid;
+    const struct block *last; /* of the last one in the queue */
     STAILQ_HEAD(, bulk) queue;
 };
 
@@ -60,8 +63,9 @@ void output_init(struct output *output, size_t spare) {
 
 /* ---- the wire lane ---- */
 
-static void drop_reference(struct chunk *chunk) {
+static void drop_reference(struct output *output, struct chunk *chunk) {
     struct reference *reference = chunk->first;
+    output->held -= reference->held;
     chunk->at = (uint8_t *)(reference + 1);
     chunk->first = reference->next;
     block_release(reference->block);
@@ -69,7 +73,8 @@ static void drop_reference(struct chunk *chunk) {
 
 static void free_chunk(struct output *output, struct chunk *chunk) {
     while (chunk->first)
-        drop_reference(chunk);
+        drop_reference(output, chunk);
+    output->held -= chunk->capacity;
     if (chunk->capacity == CHUNK_USUAL && output->spare_count < output->spare_max) {
         TAILQ_INSERT_HEAD(&output->spare, chunk, link);
         output->spare_count++;
@@ -94,6 +99,7 @@ static struct chunk *new_chunk(struct output *output, size_t size) {
     }
     chunk->at = chunk->end = chunk->own;
     chunk->first = chunk->last = NULL;
+    output->held += chunk->capacity;
     return chunk;
 }
 
@@ -114,11 +120,11 @@ void output_commit(struct output *output, size_t size) {
     output->wire_bytes += size;
 }
 
-void output_refer(struct output *output, struct block *block, struct bytes part) {
+static void refer(struct output *output, struct block *block, struct bytes part, size_t held) {
     struct chunk *last = TAILQ_LAST(&output->wire, chunk_queue);
     size_t pad = -(uintptr_t)last->end % alignof(struct reference);
     struct reference *reference = (void *)(last->end + pad);
-    *reference = (struct reference){NULL, block_hold(block), part, last->end};
+    *reference = (struct reference){NULL, block_hold(block), part, last->end, held};
     if (last->first)
         last->last->next = reference;
     else
@@ -126,6 +132,12 @@ void output_refer(struct output *output, struct block *block, struct bytes part)
     last->last = reference;
     last->end = (uint8_t *)(reference + 1);
     output->wire_bytes += part.size;
+    output->held += held;
+}
+
+void output_refer(struct output *output, struct block *block, struct bytes part) {
+    const struct chunk *last = TAILQ_LAST(&output->wire, chunk_queue);
+    refer(output, block, part, last->last && last->last->block == block ? 0 : block->size);
 }
 
 /* ---- messages ---- */
@@ -173,6 +185,7 @@ static struct sender *new_sender(struct output *output, hm_pid pid) {
     if (!sender)
         return NULL;
     sender->pid = pid;
+    sender->last = NULL;
     STAILQ_INIT(&sender->queue);
     TAILQ_INSERT_TAIL(&output->bulk, sender, link);
     return sender;
@@ -183,7 +196,8 @@ static void free_sender(struct output *output, struct sender *sender) {
     free(sender);
 }
 
-static void free_bulk(struct bulk *bulk) {
+static void free_bulk(struct output *output, struct bulk *bulk) {
+    output->held -= bulk->held;
     block_release(bulk->block);
     free(bulk);
 }
@@ -236,7 +250,10 @@ int output_message(struct output *output, const struct outgoing *message) {
             free_sender(output, sender);
         return HM_ENOMEM;
     }
+    bulk->held = bulk->size + (bulk->block && bulk->block != sender->last ? bulk->block->size : 0);
+    sender->last = bulk->block;
     STAILQ_INSERT_TAIL(&sender->queue, bulk, link);
+    output->held += bulk->held;
     output->bulk_bytes += bulk->size + bulk->payload.size;
     return HM_OK;
 }
@@ -262,7 +279,7 @@ static bool put_next_bulk(struct output *output) {
     memcpy(at + used, bulk->own, front);
     output_commit(output, used + front);
     if (bulk->block)
-        output_refer(output, bulk->block, piece);
+        refer(output, bulk->block, piece, piece.size);
     output->bulk_bytes -= front + piece.size;
     bulk->started = true;
     bulk->payload.at += piece.size;
@@ -270,7 +287,7 @@ static bool put_next_bulk(struct output *output) {
     bulk->fragments_left -= bulk->block != NULL;
     if (bulk->payload.size == 0) {
         STAILQ_REMOVE_HEAD(&sender->queue, link);
-        free_bulk(bulk);
+        free_bulk(output, bulk);
     }
     if (STAILQ_EMPTY(&sender->queue)) {
         free_sender(output, sender);
@@ -289,7 +306,7 @@ static uint8_t *run_end(const struct chunk *chunk) {
 }
 
 /* Takes so many bytes off the chunk; how many are left to be taken when it has no more. */
-static size_t take_from(struct chunk *chunk, size_t size) {
+static size_t take_from(struct output *output, struct chunk *chunk, size_t size) {
     for (;;) {
         size_t run = (size_t)(run_end(chunk) - chunk->at);
         if (size < run || !chunk->first) {
@@ -306,7 +323,7 @@ static size_t take_from(struct chunk *chunk, size_t size) {
             return 0;
         }
         size -= part->size;
-        drop_reference(chunk);
+        drop_reference(output, chunk);
     }
 }
 
@@ -314,7 +331,7 @@ static void drop_written(struct output *output, size_t written) {
     output->wire_bytes -= written;
     struct chunk *chunk;
     while ((chunk = TAILQ_FIRST(&output->wire))) {
-        written = take_from(chunk, written);
+        written = take_from(output, chunk, written);
         if (chunk->first || chunk->at < chunk->end)
             return;
         TAILQ_REMOVE(&output->wire, chunk, link);
@@ -391,7 +408,7 @@ void output_fini(struct output *output) {
     while ((sender = TAILQ_FIRST(&output->bulk))) {
         while ((bulk = STAILQ_FIRST(&sender->queue))) {
             STAILQ_REMOVE_HEAD(&sender->queue, link);
-            free_bulk(bulk);
+            free_bulk(output, bulk);
         }
         free_sender(output, sender);
     }

@@ -31,6 +31,7 @@ struct output {
     struct chunk_queue spare; /* empty chunks of the usual size, for the next burst */
     struct sender_queue bulk;
     size_t wire_bytes, bulk_bytes;
+    size_t held; /* memory that is kept until it was written: about, and a shared payload once for all messages in a row that have it */
     size_t spare_count, spare_max;
     bool header_mode;
     uint64_t next_sequence;
@@ -65,7 +66,7 @@ void output_commit(struct output *output, size_t size);
 
 enum {
     OUTPUT_REFER = 1024, /* copying less costs less than an entry of its own in writev */
-    OUTPUT_REFERENCE = 48, /* what a reference takes of a chunk */
+    OUTPUT_REFERENCE = 56, /* what a reference takes of a chunk */
 };
 /* Whether a payload of this size is referenced. */
 static inline bool output_refers(const struct block *shared, size_t size) {

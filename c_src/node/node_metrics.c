@@ -250,6 +250,7 @@ static void put_limits(const struct hm_node *node, bool hits, hm_metrics_out *ou
         {"max-names", names_max(node->names), names_refused(node->names)},
         {"max-mailbox", node->max_mailbox, node->counters.mailbox_drops},
         {"max-processes", node->max_processes, node->counters.process_refusals},
+        {"output-max", dist->output_max, counters->over_output},
         {"output-high", dist->output_high, node->counters.pending_drops},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)

@@ -12,7 +12,7 @@ groups() ->
                       alive_true, silent_ones_are_closed, silent_node_is_given_up]},
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
-     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term, deep_terms_of_a_beam]}].
+     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term, deep_terms_of_a_beam, does_not_read]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -298,6 +298,26 @@ deep_term(C) ->
     still_serves(C),
     ?ON(given:peer(C), target:wait(fun() -> lists:member(list_to_atom(Name), erpc:call(N, erlang, nodes, [])) end)),
     gen_tcp:close(S).
+
+%% It asks for much, and reads nothing of it: others are served, and it is given up before it has all memory.
+does_not_read(C) ->
+    T = target:start(#{args => ["--output-high", "1M", "--output-low", "64K", "--output-max", "64M"]}),
+    P = given:peer(C),
+    N = maps:get(node, T),
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(T, #{name => Name}),
+    Fake = fun() -> lists:member(list_to_atom(Name), ?ON(P, erpc:call(N, erlang, nodes, []))) end,
+    target:wait(Fake),
+    Pid = self_pid(Name),
+    Ask = [112, term_to_binary({6, Pid, '', subject}), term_to_binary({'$gen_call', {Pid, make_ref()}, {binary, 1000000}})],
+    [ok = fakenode:send(S, Ask) || _ <- lists:seq(1, 30)],
+    ?ON(P, during = given:call(N, {echo, during})),
+    true = Fake(),
+    [fakenode:send(S, Ask) || _ <- lists:seq(1, 100)],
+    target:wait(fun() -> not Fake() end),
+    ?ON(P, later = given:call(N, {echo, later})),
+    gen_tcp:close(S),
+    target:stop(T).
 
 %% The connection stays, and whoever waits for an answer gets one.
 deep_terms_of_a_beam(C) ->

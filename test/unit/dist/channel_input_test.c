@@ -215,6 +215,32 @@ static void leaves_out_terms_that_are_too_deep(void **state) {
     }
 }
 
+static bool b_is_busy(struct pair *pair) {
+    return pair->b.busies > 0 || pair->b.downs > 0;
+}
+
+/* It asks and asks, and does not read: what waits for it has a bound. A payload that many messages have counts once. */
+static void gives_up_who_does_not_read(void **state) {
+    struct fixture *f = *state;
+    struct block *block = block_new(1 << 20);
+    assert_non_null(block);
+    memset(block->at, 'x', block->size);
+    memcpy(block->at, "\x6d\0\x0f\xff\xfb", 5);
+    hm_term payload = {block->at, block->size};
+    f->pair->b.dist.output_max = 24 << 20;
+    f->pair->b.busies = 0;
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(side_send_name(&f->pair->b, 1, "name", payload, block), 0);
+    assert_true(pair_until(f->pair, b_is_busy));
+    assert_int_equal(f->pair->b.downs, 0);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(side_send_name(&f->pair->b, 1, "name", payload, NULL), 0);
+    expect_down(f, DOWN_LIMIT);
+    assert_int_equal(f->pair->b.dist.counters.over_output, 1);
+    block_release(block);
+}
+
 /* A control tuple is no message: whoever sends one that is so deep is no node. */
 static void refuses_control_messages_that_are_too_deep(void **state) {
     struct fixture *f = *state;
@@ -304,6 +330,7 @@ int main(void) {
         TEST(refuses_malformed_frames),
         TEST(leaves_out_terms_that_are_too_deep),
         TEST(refuses_control_messages_that_are_too_deep),
+        TEST(gives_up_who_does_not_read),
         TEST(ignores_unknown_operations),
         TEST(survives_a_full_table_of_names),
         TEST(limits_fragments),

@@ -66,6 +66,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     struct fixture *f = *state;
     output_fini(&f->output);
+    assert_int_equal(f->output.held, 0);
     writer_fini(&f->sink.got);
     names_free(f->names);
     free(f->big);
@@ -198,6 +199,7 @@ static void holds_a_payload_for_many_once(void **state) {
         }
         assert_int_equal(block->references, 1 + many);
         assert_int_equal(output_pending(&f->output), many * FRAME + (many + 2) / 3 * SMALL);
+        assert_true(f->output.held >= SIZE && f->output.held < 300000);
         do
             f->sink.room = step;
         while (write_all(f) == OUTPUT_BLOCKED);
@@ -234,6 +236,7 @@ static void lets_go_of_what_was_not_written(void **state) {
     assert_int_equal(block->references, 1 + 2000 - 12345 / 5008);
     output_fini(&f->output);
     assert_int_equal(block->references, 1);
+    assert_int_equal(f->output.held, 0);
     block_release(block);
 }
 
@@ -254,9 +257,11 @@ static void stops_at_its_budget(void **state) {
     size_t written;
     for (int i = 0; i < 10; i++)
         put(f, f->one, 'b', BIG, NULL);
+    assert_true(f->output.held >= 10 * BIG && f->output.held < 11 * BIG);
     assert_int_equal(output_write(&f->output, &f->sink.transport, 500000, &written), OUTPUT_BUDGET);
     assert_true(written >= 500000 && written < 1500000);
     assert_int_equal(write_all(f), OUTPUT_EMPTY);
+    assert_int_equal(f->output.held, 0);
 }
 
 static void reports_errors(void **state) {
