@@ -293,6 +293,8 @@ process_of_another_kind(C) ->
     ?ON(given:peer(C), begin
         Pid = spawn(N, observer_backend, fetch_stats, [self(), 60000]),
         {proc_lib, init_p, 5} = rpc:call(N, proc_lib, translate_initial_call, [Pid]),
+        %% it makes a call of its own first
+        target:wait(fun() -> {current_function, {M, _, _}} = rpc:call(N, erlang, process_info, [Pid, current_function]), M =:= observer_backend end),
         Info = rpc:call(N, erlang, process_info, [Pid, process_items()]),
         true = see_process(Info),
         ?assertEqual({observer_backend, fetch_stats, 2}, proplists:get_value(initial_call, Info)),
