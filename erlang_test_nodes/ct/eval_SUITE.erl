@@ -253,6 +253,8 @@ exit_signals(C) ->
     ?ON(given:peer(C), begin
         Victim = given:idle(),
         Ref = monitor(process, Victim),
+        %% a BEAM keeps the monitor back until its process sends something else or waits, and the other node's signal may be first
+        true = is_process_alive(Victim),
         {F, _} = 'Elixir.Code':eval_string(<<"fn -> Process.exit(victim, :gone) end">>, [{victim, Victim}]),
         true = erpc:call(N, F),
         ?EXPECT({'DOWN', Ref, process, Victim, gone}),
