@@ -141,7 +141,7 @@ static void set_dist(struct hm_node *node, const struct hm_options *options) {
     dist->max_fragments = DEFAULT(options->max_fragments, 64);
     dist->max_depth = DEFAULT(options->max_depth, 1024);
     dist->output_high = DEFAULT(options->output_high, 8u << 20);
-    dist->output_max = DEFAULT(options->output_max, (size_t)1 << 30);
+    dist->output_max = DEFAULT(options->output_max, dist->output_high < (512u << 20) ? (size_t)1 << 30 : 2 * dist->output_high);
     dist->output_low = DEFAULT(options->output_low, 1u << 20);
 }
 

@@ -164,9 +164,8 @@ const struct option option_table[] = {
     {"output-low", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_low), .fallback = "1M", .min = 1,
      .max = 1024 * GIB,
      .help = "... until no more than this is left."},
-    {"output-max", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_max), .fallback = "1G", .min = 64 * KIB,
-     .max = 1024 * GIB,
-     .help = "A peer that does not read is disconnected when more memory than this waits for it."},
+    {"output-max", "BYTES", KIND_BYTES, GROUP_LIMITS, IN_START, FIELD(output_max), .min = 64 * KIB, .max = 1024 * GIB,
+     .help = "A peer that does not read is disconnected when more memory than this waits for it: 1G, or twice --output-high."},
 
     /* ---- services ---- */
     {"load", "FILE.so[:ARGUMENT]", KIND_LIST, GROUP_SERVICES, IN_START, FIELD(load),

@@ -345,7 +345,7 @@ int settings_check(struct settings *settings, char *why, size_t capacity) {
         return complain(HM_EINVAL, why, capacity,
                         "--output-low (%llu) must be less than --output-high (%llu)",
                         (unsigned long long)settings->output_low, (unsigned long long)settings->output_high);
-    if (settings->output_max <= settings->output_high)
+    if (settings->output_max && settings->output_max <= settings->output_high)
         return complain(HM_EINVAL, why, capacity,
                         "--output-max (%llu) must be more than --output-high (%llu)",
                         (unsigned long long)settings->output_max, (unsigned long long)settings->output_high);

@@ -84,7 +84,8 @@ struct hm_options {
     uint32_t eval_depth;       /* calls and expressions that wait for a value, 200 000 */
     uint64_t eval_steps;       /* steps that one may take without waiting for a message, 200 million */
     size_t output_high, output_low; /* bytes waiting for one peer: 8 MiB, 1 MiB */
-    size_t output_max; /* memory that may wait for a peer that does not read, which is then disconnected: 1 GiB. More than any message you send */
+    size_t output_max; /* memory that may wait for a peer that does not read, which is then disconnected: 1 GiB, or twice output_high. More than any message
+                        * you send */
 
     enum hm_log_level log_level; /* the most talkative level wanted */
     /* One event: a stable id ("peer.up") and a line of text without newline. NULL: no log. */
