@@ -167,7 +167,7 @@ static void leave_alone(struct global_member *m, struct other *other, int64_t ve
 
 /*
  * We are joined with him, or he with us, through other nodes: what is left of a session between us ends with his in_sync and ours.
- * A BEAM of OTP 28 or later to which a cancel_connect comes before that, or an acknowledgement after it, takes it for the loss of our names
+ * A newer BEAM (OTP 27.3.4 is one) to which a cancel_connect comes before that, or an acknowledgement after it, takes it for the loss of our names
  * (restart_connect/3 deletes them) and has no reason to begin anew.
  */
 static bool is_joined_through_others(const struct other *other) {

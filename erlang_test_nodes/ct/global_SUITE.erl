@@ -305,7 +305,7 @@ newcomer_learns(C) ->
      end) || {As, Through} <- [{"A", b1}, {"z", t1}]],
     [begin mesh:agreed(M0, Name, Pid), 'end'(M0, Pid) end || {Name, Pid} <- Before].
 
-%% As after restart_connect/3 of OTP 28, or when new_nodes came late: in sync, and without the names of a node. They come back by themselves.
+%% As after restart_connect/3 of OTP 27.3.4, or when new_nodes came late: in sync, and without the names of a node. They come back by themselves.
 names_that_beams_lost(C) ->
     mesh:with(m(C), [{t3, #{as => "A"}}], fun(M) ->
         Names = [{Name, register(M, t3, Name)} || Name <- [name(), <<"binary">>, {"a", 1}]],

@@ -98,13 +98,16 @@ partitions_join_by_beam_and_target(C) -> partitions_join(m(C), [b1, t1], [t2, b2
 targets_join_beams(C) -> partitions_join(m(C), [t2, t1], [b1, b2]).
 
 %% Two partitions with names of their own, and names that both have. The first of As dials the first of Bs.
-partitions_join(M, As, Bs) ->
+partitions_join(M, As, Bs) -> partitions_join(M, As, Bs, 6).
+
+%% Two BEAM nodes that lose each other's names do so in one of five joins (docs/decisions.md); all else fails at once.
+partitions_join(M, As, Bs, Tries) ->
     try join_once(M, As, Bs)
-    catch error:{never_became_true, {names_differ, Tables}} = Why ->
+    catch error:{never_became_true, {names_differ, Tables}} = Why when Tries > 1 ->
         ct:pal("~p", [Why]),
         ?assert(mesh:beams_forgot_beams(M, Tables), Tables),
         all_gone(M, lists:usort([P || {_, Table} <- Tables, {_, P} <- Table])),
-        join_once(M, As, Bs)
+        partitions_join(M, As, Bs, Tries - 1)
     end.
 
 join_once(M, As, Bs) ->

@@ -124,9 +124,9 @@ asked({bad, How, Pairs}, S = #{bad := Bad, conns := Conns}) ->
     %% nothing passes any of them before the first one is closed: nobody hears of a loss from somebody who should be cut off
     Hit = [C || {C, P} <- maps:to_list(Conns), lists:member(P, Pairs)],
     [C ! {freeze, self()} || C <- Hit],
-    [receive {frozen, C} -> ok; {'DOWN', _, process, C, _} -> ok end || C <- Hit],
+    Gone = [C || C <- Hit, receive {frozen, C} -> false; {'DOWN', _, process, C, _} -> true end],
     [C ! close || C <- Hit, How =:= cut],
-    {ok, S#{bad := maps:merge(Bad, maps:from_list([{P, How} || P <- Pairs]))}};
+    {ok, S#{conns := maps:without(Gone, Conns), bad := maps:merge(Bad, maps:from_list([{P, How} || P <- Pairs]))}};
 asked({heal, Pairs}, S = #{bad := Bad, conns := Conns}) ->
     [C ! thaw || {C, P} <- maps:to_list(Conns), lists:member(P, Pairs)],
     {ok, S#{bad := maps:without(Pairs, Bad)}};

@@ -103,6 +103,8 @@ figure(pubsub, Hermod, Beam) ->
     Remote + lists:sum([rows(io_lib:format("~b bytes to 100 000 subscribers of the node", [Size]), fun(T) -> dispatch(T, Size, Times) end, Hermod, Beam,
                              [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery", none}])
                         || {Size, Times} <- [{16, 10}, {4096, 5}, {65536, 2}]]);
+figure(cluster, _, _) ->
+    lists:sum([cluster(Count) || Count <- [1, ?NODES]]);
 figure(topics, _, _) ->
     alone("a million topics with a subscriber each, and with one", fun topics/0,
           [{rate, "subscriptions/s", {at_least, 5.0e5}}, {bytes, "bytes for both, beyond the topic", {at_most, 200.0}},
@@ -321,6 +323,47 @@ dispatch({Node, Pid}, Size, Times) ->
         #{}
     end).
 
+%% A node publishes, and others have the subscribers: each of them gets one message for all of its own, in Hermod's cluster from one service pubsub to the
+%% next, in the BEAM's from coordinator to coordinator, as with Phoenix.PubSub and Hermes. CPU is that of all these nodes.
+cluster(Count) ->
+    Sides = [Hermod, Beam] = [begin
+        Started = [start_node(IsHermod) || _ <- lists:seq(0, Count)],
+        Nodes = [Node || {_, Node, _, _} <- Started],
+        await_mesh(Nodes),
+        {IsHermod, Nodes, [Pid || {_, _, _, Pid} <- Started], Started}
+    end || IsHermod <- [true, false]],
+    Missed = lists:sum([begin
+        [subscribers(Side, All div Count) || Side <- Sides],
+        lists:sum([rows(io_lib:format("~b bytes from one node to ~b subscribers of ~b other~ts", [Size, All, Count, [$s || Count > 1]]),
+                        fun(Side) -> publish_in(Side, All div Count, Size, max(1, Times * 1000 div All)) end, Hermod, Beam,
+                        [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery, all nodes", {ratio_at_most, 1 / 20}}])
+                   || {Size, Times} <- [{16, 500}, {4096, 500}, {65536, 200}]])
+    end || All <- [1000, ?LOCAL]]),
+    [stop_node(Node, Port, Pid) || {_, _, _, Started} <- Sides, {_, Node, Port, Pid} <- Started],
+    Missed.
+
+%% So many on each of them, and the publisher knows of all.
+subscribers({IsHermod, [Publisher | Others], _, _}, Each) ->
+    More = case get({subscribers, Publisher}) of undefined -> Each; Have -> Each - Have end,
+    put({subscribers, Publisher}, Each),
+    [{ok, _} = gen_server:call({bench_pubsub, N}, {subscribers, More}, ?PATIENCE) || N <- Others],
+    await(fun() ->
+        case IsHermod of
+            true -> gen_server:call({pubsub, Publisher}, {subscriber_count, <<"bench">>}, ?PATIENCE) >= Each * length(Others);
+            false -> gen_server:call({bench_pubsub, Publisher}, coordinators, ?PATIENCE) >= length(Others) + 1
+        end
+    end).
+
+publish_in({_, [Publisher | Others], Pids, _}, Each, Size, Times) ->
+    Payload = binary:copy(<<"x">>, Size),
+    [ok = gen_server:call({bench_pubsub, N}, {expect, Each * Times}, ?PATIENCE) || N <- Others],
+    measure(Pids, Each * length(Others) * Times, fun() ->
+        Waits = [gen_server:send_request({bench_pubsub, N}, wait) || N <- Others],
+        [gen_server:call({bench_pubsub, Publisher}, {publish, Payload}, ?PATIENCE) || _ <- lists:seq(1, Times)],
+        [{reply, _} = gen_server:receive_response(W, ?PATIENCE) || W <- Waits],
+        #{}
+    end).
+
 %% The rate of a publication is that of calls one after the other; with one topic and with all of them.
 topics() ->
     {_, Node, Port, Pid} = start_node(true),
@@ -346,7 +389,7 @@ topics() ->
 nodes() ->
     Started = [start_node(true) || _ <- lists:seq(1, ?NODES)],
     Nodes = [N || {_, N, _, _} <- Started],
-    [true = rpc:call(A, net_kernel, connect_node, [B]) =/= false || A <- Nodes, B <- Nodes, A < B],
+    await_mesh(Nodes),
     Before = os:perf_counter(nanosecond),
     Requests = [gen_server:send_request({bench_pubsub, N}, {subscribers, ?LOCAL}) || N <- Nodes],
     [{reply, {ok, _}} = gen_server:receive_response(R, ?PATIENCE) || R <- Requests],
@@ -456,6 +499,9 @@ heard_lists(Node, Pid, Users) ->
     end),
     Us.
 
+%% They know each other through this node.
+await_mesh(Nodes) -> await(fun() -> lists:all(fun(N) -> Nodes -- [N | rpc:call(N, erlang, nodes, [])] =:= [] end, Nodes) end).
+
 await(Fun) ->
     case Fun() of
         true -> ok;
@@ -528,13 +574,14 @@ ping_until(Node, Deadline) ->
 
 %% ---- measuring ----
 
-measure(Pid, Count, Fun) ->
+measure([C | _] = Pid, Count, Fun) when is_integer(C) -> measure([Pid], Count, Fun);
+measure(Pids, Count, Fun) ->
     erlang:garbage_collect(),
-    CpuBefore = cpu_ns(Pid),
+    CpuBefore = lists:sum([cpu_ns(Pid) || Pid <- Pids]),
     Before = erlang:monotonic_time(),
     More = Fun(),
     Elapsed = erlang:convert_time_unit(erlang:monotonic_time() - Before, native, nanosecond),
-    Cpu = cpu_ns(Pid) - CpuBefore,
+    Cpu = lists:sum([cpu_ns(Pid) || Pid <- Pids]) - CpuBefore,
     More#{rate => Count * 1.0e9 / Elapsed, cpu_us => Cpu / 1000 / Count}.
 
 %% What the scheduler gave to all threads of a process so far.

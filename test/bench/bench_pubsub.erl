@@ -6,10 +6,12 @@
 
 -define(REGISTRY, 'Elixir.BenchRegistry').
 -define(TOPIC, <<"bench">>).
+-define(SCOPE, bench_pubsub_scope).
 
 start() ->
-    {ok, _} = gen_server:start({local, ?MODULE}, ?MODULE, [], []),
-    ok.
+    {ok, _} = pg:start(?SCOPE),
+    {ok, Pid} = gen_server:start({local, ?MODULE}, ?MODULE, [], []),
+    pg:join(?SCOPE, ?MODULE, Pid).
 
 init([]) -> {ok, #{remote => #{}, counter => atomics:new(1, []), waiting => none}}.
 
@@ -28,8 +30,11 @@ handle_call(wait, From, #{counter := C} = S) ->
 handle_call({subscriber_count, Topic}, _, S) ->
     #{remote := Remote} = S,
     {reply, length([T || T <- maps:values(Remote), T =:= Topic]), S};
+handle_call(coordinators, _, S) ->
+    {reply, length(pg:get_members(?SCOPE, ?MODULE)), S};
 handle_call({publish, Message}, _, S) ->
     Began = os:perf_counter(nanosecond),
+    [gen_server:cast(P, {publish, ?TOPIC, Message}) || P <- pg:get_members(?SCOPE, ?MODULE), P =/= self()],
     dispatch(Message),
     {reply, Began, S}.
 
@@ -63,6 +68,7 @@ hear(C, Us) ->
     end.
 
 dispatch(Message) ->
+    registry(),
     'Elixir.Registry':dispatch(?REGISTRY, ?TOPIC, fun(Entries) -> [Pid ! Message || {Pid, _} <- Entries], ok end).
 
 registry() ->

@@ -35,7 +35,7 @@ static void test_connected_later(void **state) {
     assert_string_equal(lone_sent(lone), LONE_IN_SYNC);
 }
 
-/* His half of a session that the join made needless: a cancel_connect would make OTP 28 and later delete our names. */
+/* His half of a session that the join made needless: a cancel_connect would make newer BEAM nodes delete our names. */
 static void test_his_late_answer(void **state) {
     struct lone *lone = *state;
     global_member_nodeup(lone->member, lone->third);
