@@ -336,7 +336,8 @@ void channel_is_proved(struct channel *channel) {
     event_assign(&channel->timer, dist->base, -1, EV_PERSIST, on_timer, channel);
     event_add(&channel->timer, &interval);
     tick_init(&channel->tick, dist->tick_interval_ms, dist->tick_intensity, !channel->visible, mono_now());
-    dist->events->on_up(dist->arg, channel);
+    if (!dist->events->on_up(dist->arg, channel))
+        channel_down(channel, DOWN_MEMORY, "out of memory");
 }
 
 struct channel *channel_dial(struct dist *dist, const hm_node_name *peer) {

@@ -74,7 +74,8 @@ struct channel_events {
     /* The peer has proved its cookie; right before the acceptor's ack. An older channel to the same node is
      * closed here by the layer above (NAME_ALIVE answered with true). */
     void (*on_proved)(void *arg, struct channel *channel);
-    void (*on_up)(void *arg, struct channel *channel);
+    /* false: there is no memory to be connected; it goes down again. */
+    bool (*on_up)(void *arg, struct channel *channel);
     /* payload: the message, reason or argument list, checked; size 0 when the operation has none. Borrowed
      * until return; when shared is not NULL the bytes lie in that block and may be kept with block_hold. */
     void (*on_control)(void *arg, struct channel *channel, const struct control *control, hm_term payload,

@@ -27,6 +27,7 @@ struct message {
     struct block *shared; /* NULL: term lies behind the head, or is empty */
     enum message_kind kind;
     bool untrappable;     /* EXIT: exit(Pid, kill) */
+    bool always;          /* TERM: there is room for it in a full mailbox */
     bool untraced;        /* TERM: sent by a tracer, so tracers do not see it */
     hm_pid from;          /* EXIT: who; TERM: only its node, the peer that sent it, NULL for this node */
     uint64_t tag;

@@ -89,7 +89,7 @@ struct hm_node {
     struct alias *aliases;           /* aliases.c */
     struct peer *peers;              /* peers.c */
     struct spawn_out *spawns;        /* spawn_out.c */
-    TAILQ_HEAD(, node_watch) watches; /* peers.c: who asked for nodeup, nodedown */
+    TAILQ_HEAD(, node_watch) watches; /* node_watches.c */
     struct pool *pool;               /* pool.c: worker threads, made on first use */
 
     struct {

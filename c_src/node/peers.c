@@ -18,6 +18,7 @@
 
 #include "node/links.h"
 #include "node/monitors.h"
+#include "node/node_watches.h"
 #include "node/signals.h"
 #include "node/spawn_out.h"
 #include "node/trace.h"
@@ -90,6 +91,7 @@ struct peer *peers_get(struct hm_node *node, const hm_node_name *name) {
     LIST_INIT(&peer->relations.links);
     LIST_INIT(&peer->relations.monitors);
     LIST_INIT(&peer->relations.spawns);
+    LIST_INIT(&peer->relations.news);
     peer->timer = evtimer_new(node->base, on_timer, peer);
     if (peer->timer)
         HASH_ADD(hh, node->peers, name, sizeof peer->name, peer);
@@ -110,6 +112,10 @@ void peers_each(struct hm_node *node, void (*each)(void *arg, struct peer *peer)
 
 const hm_node_name *peer_name(const struct peer *peer) {
     return peer->name;
+}
+
+struct hm_node *peer_node(const struct peer *peer) {
+    return peer->node;
 }
 
 bool peer_is_up(const struct peer *peer) {
@@ -134,50 +140,6 @@ struct channel *peer_channel(const struct peer *peer) {
 
 struct peer_relations *peer_relations(struct peer *peer) {
     return &peer->relations;
-}
-
-/* ---- news of nodes ---- */
-
-int peers_watch(hm_process *process, bool on, bool all) {
-    struct hm_node *node = process->node;
-    struct node_watch *watch = process->node_watch;
-    if (!on) {
-        if (watch) {
-            TAILQ_REMOVE(&node->watches, watch, link);
-            process->node_watch = NULL;
-            free(watch);
-        }
-        return HM_OK;
-    }
-    if (!watch) {
-        watch = calloc(1, sizeof *watch);
-        if (!watch)
-            return HM_ENOMEM;
-        watch->process = process;
-        process->node_watch = watch;
-        TAILQ_INSERT_TAIL(&node->watches, watch, link);
-    }
-    watch->all = all;
-    return HM_OK;
-}
-
-static void tell_watchers(struct peer *peer, const char *what) {
-    struct bytes name = node_name_bytes(peer->name);
-    struct node_watch *watch;
-    hm_build *build = hm_build_new();
-    if (build) {
-        hm_put_tuple(build, 2);
-        hm_put_atom(build, what);
-        hm_put_atom_n(build, (const char *)name.at, name.size);
-    }
-    if (!build || hm_build_error(build) != HM_OK) {
-        log_error(&peer->node->log, "peer.memory", "no memory to tell %s of %s", what, name.at);
-    } else {
-        TAILQ_FOREACH(watch, &peer->node->watches, link)
-            if (peer->visible || watch->all)
-                process_deliver_term(watch->process, hm_build_term(build), NULL);
-    }
-    hm_build_free(build);
 }
 
 /* ---- those who wait for a connection ---- */
@@ -369,7 +331,7 @@ static void went_down(struct peer *peer, const char *why) {
         peer->backoff_ms = BACKOFF_FIRST_MS;
     log_info(&node->log, "peer.down", "node=%s %s", node_name_bytes(peer->name).at, why);
     give_up(peer, HM_ENOCONNECTION, why);
-    tell_watchers(peer, "nodedown");
+    node_watches_tell_down(peer);
     peer->visible = false;
     if (is_kept(peer) && !node->stopping && !peer->accepting)
         dial_later(peer);
@@ -441,18 +403,22 @@ static void on_proved(void *arg, struct channel *channel) {
     }
 }
 
-static void on_up(void *arg, struct channel *channel) {
+static bool on_up(void *arg, struct channel *channel) {
     struct hm_node *node = arg;
     struct peer *peer = channel_user(channel);
+    if (peer->up && peer->up != channel) {
+        channel_close(peer->up);
+        went_down(peer, "replaced by a new connection of the same node");
+    }
+    if (node_watches_prepare(peer, channel_is_visible(channel)) != HM_OK) {
+        log_error(&node->log, "peer.memory", "no memory to tell of %s: it is not connected", node_name_bytes(peer->name).at);
+        return false;
+    }
     if (peer->accepting == channel)
         peer->accepting = NULL;
     if (peer->dialing && peer->dialing != channel)
         channel_close(peer->dialing);
     peer->dialing = NULL;
-    if (peer->up && peer->up != channel) {
-        channel_close(peer->up);
-        went_down(peer, "replaced by a new connection of the same node");
-    }
     event_del(peer->timer);
     peer->yielded = false;
     /* A candidate that :global throws out as soon as it is there, since another node cannot reach it, would come and go twice a second. */
@@ -466,9 +432,10 @@ static void on_up(void *arg, struct channel *channel) {
     names_intern(node->names, (const char *)name.at, name.size); /* of a candidate: it is no rumour any more */
     log_info(&node->log, "peer.up", "node=%s %s, %s", node_name_bytes(peer->name).at,
              channel_is_dialled(channel) ? "dialled" : "accepted", peer->visible ? "visible" : "hidden");
-    tell_watchers(peer, "nodeup");
+    node_watches_tell_up(peer);
     send_pending(peer);
     answer_waiters(peer, HM_OK, "connected");
+    return true;
 }
 
 static void on_control(void *arg, struct channel *channel, const struct control *control, hm_term payload,

@@ -33,6 +33,7 @@ void peers_each(struct hm_node *node, void (*each)(void *arg, struct peer *peer)
 void peers_free(struct hm_node *node);
 
 const hm_node_name *peer_name(const struct peer *peer);
+struct hm_node *peer_node(const struct peer *peer);
 bool peer_is_up(const struct peer *peer);
 /* It is up, or being connected to: what is sent now follows what was sent before, and comes to nothing only with all the rest. */
 bool peer_takes_signals(const struct peer *peer);
@@ -40,19 +41,13 @@ bool peer_is_visible(const struct peer *peer);
 int64_t peer_up_ms(const struct peer *peer); /* since it is up */
 struct channel *peer_channel(const struct peer *peer); /* NULL when not up */
 
-/* Lists that links.c, monitors.c and spawn_out.c keep for the peer. */
+/* Lists that links.c, monitors.c, spawn_out.c and node_watches.c keep for the peer. */
 struct peer_relations {
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) monitors;
     LIST_HEAD(, spawn_out) spawns;
+    LIST_HEAD(, node_news) news; /* while it is up */
 };
 struct peer_relations *peer_relations(struct peer *peer);
-
-struct node_watch {
-    TAILQ_ENTRY(node_watch) link;
-    hm_process *process;
-    bool all; /* hidden nodes too */
-};
-int peers_watch(hm_process *process, bool on, bool all);
 
 #endif

@@ -12,7 +12,7 @@
 #include "node/fanout.h"
 #include "node/links.h"
 #include "node/monitors.h"
-#include "node/peers.h"
+#include "node/node_watches.h"
 #include "node/registry.h"
 #include "node/timers.h"
 #include "node/trace.h"
@@ -292,7 +292,7 @@ static void remove_process(hm_process *process) {
     calls_on_end(process);
     timers_on_end(process);
     aliases_on_end(process);
-    peers_watch(process, false, false);
+    node_watches_remove(process);
     registry_remove(process);
     mailbox_put_first(&process->mailbox, &process->deferred, process->deferred_count);
     process->deferred_count = 0;
@@ -346,7 +346,7 @@ void process_deliver(hm_process *process, struct message *message) {
         message_free(message);
         return;
     }
-    if (process->mailbox.count + process->deferred_count >= node->max_mailbox && message->kind == MESSAGE_TERM) {
+    if (process->mailbox.count + process->deferred_count >= node->max_mailbox && message->kind == MESSAGE_TERM && !message->always) {
         process->drops++;
         if (node->counters.mailbox_drops++ % 100000 == 0)
             log_warn(&node->log, "process.mailbox_full",

@@ -85,7 +85,7 @@ hm_process *process_lookup(const struct hm_node *node, hm_pid pid);
 /* Calls each for every process; it must not end one directly. */
 void process_each(struct hm_node *node, void (*each)(void *arg, hm_process *process), void *arg);
 
-/* Puts a message into the mailbox and the process into the run queue; takes the message. Over max_mailbox it is freed and counted. */
+/* Puts a message into the mailbox and the process into the run queue; takes the message. Over max_mailbox a TERM is freed and counted. */
 void process_deliver(hm_process *process, struct message *message);
 /* The same for an ordinary term: copies it, or holds shared. */
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);

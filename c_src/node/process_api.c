@@ -11,7 +11,7 @@
 #include "node/aliases.h"
 #include "node/links.h"
 #include "node/monitors.h"
-#include "node/peers.h"
+#include "node/node_watches.h"
 #include "node/registry.h"
 #include "node/route.h"
 #include "node/timers.h"
@@ -178,7 +178,10 @@ bool hm_unalias(hm_process *self, const hm_ref *ref) {
 }
 
 int hm_monitor_nodes(hm_process *self, bool on, bool all) {
-    return peers_watch(self, on, all);
+    if (on)
+        return node_watches_add(self, all);
+    node_watches_remove(self);
+    return HM_OK;
 }
 
 hm_pid hm_whereis(const hm_node *node, const char *name) {

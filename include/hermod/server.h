@@ -188,7 +188,7 @@ HM_API int hm_alias(hm_process *self, hm_ref *alias);
 /* false: it is none of this process. What was sent before may still come. */
 HM_API bool hm_unalias(hm_process *self, const hm_ref *alias);
 /* {nodeup, Node} and {nodedown, Node} for visible nodes (all: hidden ones too) from now on, as net_kernel:monitor_nodes. on false: no more.
- * HM_ENOMEM. */
+ * Of each connection it hears both or neither: one for which they cannot be made does not come up. HM_ENOMEM (nothing has changed). */
 HM_API int hm_monitor_nodes(hm_process *self, bool on, bool all);
 /* The pid of a registered name, HM_NO_PID when there is none. */
 HM_API hm_pid hm_whereis(const hm_node *node, const char *name);

@@ -31,10 +31,11 @@ static void on_proved(void *arg, struct channel *channel) {
     side->older = NULL;
 }
 
-static void on_up(void *arg, struct channel *channel) {
+static bool on_up(void *arg, struct channel *channel) {
     struct side *side = arg;
     side->ups++;
     side->channel = channel;
+    return true;
 }
 
 static void on_control(void *arg, struct channel *channel, const struct control *control, hm_term payload,
