@@ -36,7 +36,7 @@ static hm_process *receiver_at(const struct hm_node *node, const struct fanout *
 }
 
 /* What each step finds was fetched by the one before, some receivers ago. */
-static void fetch_ahead(const struct hm_node *node, const struct fanout *fanout) {
+static inline __attribute__((always_inline)) void fetch_ahead(const struct hm_node *node, const struct fanout *fanout) {
     const hm_process *process;
     uint32_t at = fanout->done, left = fanout->count - at;
     if (left > AHEAD_PROCESS && (process = node->slots[fanout->to[at + AHEAD_PROCESS].id].process)) {
