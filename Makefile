@@ -132,7 +132,7 @@ endif
 $(B)/c_src/http/page.o: c_src/http/page.html
 
 # The allocation-failure tests replace the allocator from test/support.
-WRAP_ALLOC := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+WRAP_ALLOC := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup
 
 # A sanitizer's finding ends the process: a daemon that prints and goes on would pass its suite.
 export ASAN_OPTIONS ?= abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1

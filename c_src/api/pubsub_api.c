@@ -23,7 +23,10 @@
 
 static const char SERVICE[] = "pubsub";
 
-enum { NEAR = 24 }; /* a topic of so many bytes is kept near, too */
+enum {
+    NEAR = 23, /* a topic of so many bytes, a text of 18, lies beside what else is looked at */
+    FAR = 255,
+};
 
 struct subscription {
     UT_hash_handle hh;
@@ -38,18 +41,32 @@ struct subscription {
     unsigned char bytes[];
 };
 
+/* The topic that was heard last. */
+union last_topic {
+    struct {
+        uint8_t size; /* FAR: it is the subscription's */
+        unsigned char bytes[NEAR];
+    } near;
+    struct {
+        uint8_t size;
+        hm_term topic;
+    } far;
+};
+
 /* Those of one process. */
 struct subscriber {
+    /* Most messages look at nothing but this cache line. */
     struct process_waiter waiter;
-    /* A copy of what was heard last: most messages look at nothing but this and the waiter. */
-    hm_pubsub_heard *heard; /* NULL: nothing yet */
+    hm_pubsub_heard *heard; /* of the last one; NULL: nothing yet */
     void *arg;
-    hm_term topic; /* in near, or the subscription's */
-    unsigned char near[NEAR];
+    union last_topic topic;
+    /* And these at more. */
     const struct subscription *last;
     hm_process *process;
     struct subscription *table; /* by hash */
-};
+} __attribute__((aligned(CACHE_LINE)));
+
+_Static_assert(offsetof(struct subscriber, last) <= CACHE_LINE, "what most messages look at is on one cache line");
 
 /* ---- the table ---- */
 
@@ -74,13 +91,20 @@ static void set_last(struct subscriber *subscriber, const struct subscription *l
     subscriber->last = last;
     subscriber->heard = last ? last->heard : NULL;
     subscriber->arg = last ? last->arg : NULL;
-    subscriber->topic = last ? last->topic : (hm_term){0};
-    subscriber->waiter.reads = subscriber->topic.bytes;
-    if (last && last->topic.size <= NEAR) {
-        memcpy(subscriber->near, last->topic.bytes, last->topic.size);
-        subscriber->topic.bytes = subscriber->near;
-        subscriber->waiter.reads = NULL;
+    if (!last)
+        return;
+    if (last->topic.size > NEAR) {
+        subscriber->topic.far.size = FAR;
+        subscriber->topic.far.topic = last->topic;
+    } else {
+        subscriber->topic.near.size = (uint8_t)last->topic.size;
+        memcpy(subscriber->topic.near.bytes, last->topic.bytes, last->topic.size);
     }
+}
+
+static hm_term last_topic(const struct subscriber *subscriber) {
+    const union last_topic *topic = &subscriber->topic;
+    return topic->near.size == FAR ? topic->far.topic : (hm_term){topic->near.bytes, topic->near.size};
 }
 
 static void set_handlers(struct subscriber *subscriber, struct subscription *subscription, const struct hm_pubsub_subscription *wanted) {
@@ -162,6 +186,10 @@ static int renew(hm_process *self, void *arg, hm_pid service) {
 
 /* ---- messages ---- */
 
+static struct subscriber *subscriber_at(const struct process_waiter *waiter) {
+    return (struct subscriber *)((uintptr_t)waiter - offsetof(struct subscriber, waiter));
+}
+
 static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_term topic, hm_term message) {
     const struct subscription *subscription = find(subscriber, hm_term_hash(given), given);
     /* Taken back while this message was on its way. */
@@ -175,8 +203,10 @@ static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_ter
 /* What was heard last is mostly heard next, and its topic comes in the same bytes. Nothing is looked up then. */
 static bool hear_again(const struct subscriber *subscriber, hm_process *self, hm_term term, enum hm_verdict *verdict) {
     static const unsigned char HEAD[] = {ETF_SMALL_TUPLE, 4, ETF_SMALL_ATOM_UTF8, 7, '$', 'p', 'u', 'b', 's', 'u', 'b'};
-    hm_term last = subscriber->topic;
-    if (!subscriber->heard || term.size < sizeof HEAD + last.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0)
+    if (!subscriber->heard)
+        return false;
+    hm_term last = last_topic(subscriber);
+    if ( term.size < sizeof HEAD + last.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0)
         return false;
     const unsigned char *given = term.bytes + sizeof HEAD, *topic = given + last.size;
     if (memcmp(given, last.bytes, last.size) != 0)
@@ -204,7 +234,7 @@ static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_t
 }
 
 static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term term, enum hm_verdict *verdict) {
-    struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+    struct subscriber *subscriber = subscriber_at(waiter);
     hm_term elements[4];
     if (hear_again(subscriber, self, term, verdict))
         return true;
@@ -218,7 +248,7 @@ static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term 
 }
 
 static void on_ended(struct process_waiter *waiter, hm_term reason) {
-    struct subscriber *subscriber = (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+    struct subscriber *subscriber = subscriber_at(waiter);
     struct subscription *first, *next, *one, *same;
     (void)reason;
     HASH_ITER(hh, subscriber->table, first, next) {
@@ -231,29 +261,36 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     free(subscriber);
 }
 
+static void fetch(const struct process_waiter *waiter) {
+    const struct subscriber *subscriber = subscriber_at(waiter);
+    if (subscriber->topic.near.size == FAR)
+        __builtin_prefetch(subscriber->topic.far.topic.bytes);
+}
+
+static const struct waiter_class waiter_class = {.message = on_message, .fetch = fetch, .ended = on_ended};
+
 /* ---- the functions ---- */
 
 static struct subscriber *subscriber_of(const hm_process *self) {
     struct process_waiter *waiter;
     LIST_FOREACH(waiter, &self->waiters, link)
-        if (waiter->message == on_message)
-            return (struct subscriber *)((char *)waiter - offsetof(struct subscriber, waiter));
+        if (waiter->class == &waiter_class)
+            return subscriber_at(waiter);
     return NULL;
 }
 
 static struct subscriber *new_subscriber(hm_process *self) {
-    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
+    struct subscriber *subscriber = aligned_alloc(CACHE_LINE, sizeof *subscriber);
     if (!subscriber)
         return NULL;
+    *subscriber = (struct subscriber){0};
     subscriber->process = self;
-    subscriber->waiter.message = on_message;
-    subscriber->waiter.ended = on_ended;
     /* Before the waiter: that one is found first then, by every message. */
     if (hm_follow(self, SERVICE, renew, subscriber)) {
         free(subscriber);
         return NULL;
     }
-    process_wait(self, &subscriber->waiter);
+    process_wait(self, &subscriber->waiter, &waiter_class);
     return subscriber;
 }
 

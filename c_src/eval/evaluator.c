@@ -137,12 +137,14 @@ static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term 
     return true;
 }
 
+static const struct waiter_class waiter_class;
+
 static uint32_t kept(const hm_process *process, hm_build *build) {
     struct process_waiter *waiter;
     size_t count = 0;
     LIST_FOREACH(waiter, &process->waiters, link) {
         struct machine *m = &evaluation_of(waiter)->m;
-        if (waiter->message != on_message)
+        if (waiter->class != &waiter_class)
             continue;
         for (size_t i = 0; build && i < m->mail_count; i++)
             terms_write(&m->heap, build, m->mail[i], m->origin);
@@ -160,12 +162,14 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     then.done(NULL, then.arg, MFA_ERROR, (hm_term){0});
 }
 
+static const struct waiter_class waiter_class = {.message = on_message, .ended = on_ended};
+
 /* A message may come after the evaluation it was for: they are told apart by number. */
 static struct evaluation *find(hm_process *self, uint64_t id, uint64_t timer) {
     struct process_waiter *waiter;
     LIST_FOREACH(waiter, &self->waiters, link) {
         struct evaluation *e = evaluation_of(waiter);
-        if (waiter->message == on_message && (timer ? e->timer == timer : e->id == id))
+        if (waiter->class == &waiter_class && (timer ? e->timer == timer : e->id == id))
             return e;
     }
     return NULL;
@@ -419,10 +423,8 @@ static struct evaluation *new_evaluation(struct evaluator *evaluator, hm_process
     e->m.host = e;
     e->m.call_out = call_out;
     e->then = *then;
-    e->waiter.message = on_message;
-    e->waiter.ended = on_ended;
     evaluator->count++;
-    process_wait(self, &e->waiter);
+    process_wait(self, &e->waiter, &waiter_class);
     return e;
 }
 

@@ -140,6 +140,8 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     end(follower_of(waiter));
 }
 
+static const struct waiter_class waiter_class = {.ended = on_ended};
+
 int hm_follow(hm_process *self, const char *name, hm_registered *registered, void *arg) {
     struct bytes text = bytes_of(name, strlen(name));
     struct followed *followed = find(self->node, text);
@@ -153,9 +155,9 @@ int hm_follow(hm_process *self, const char *name, hm_registered *registered, voi
     if (!follower)
         return HM_ENOMEM; /* somebody else follows it, so there is nothing to release */
     *follower = (struct follower){
-        .waiter = {.ended = on_ended}, .followed = followed, .process = self, .registered = registered, .arg = arg};
+        .followed = followed, .process = self, .registered = registered, .arg = arg};
     LIST_INSERT_HEAD(&followed->followers, follower, link);
-    process_wait(self, &follower->waiter);
+    process_wait(self, &follower->waiter, &waiter_class);
     hm_pid pid = registered_pid(followed);
     int error = pid.node ? registered(self, arg, pid) : HM_OK;
     if (error) {

@@ -13,6 +13,7 @@
 
 #include "base/log_levels.h"
 #include "base/metrics.h"
+#include "base/slab.h"
 #include "base/turn.h"
 #include "dist/channel.h"
 #include "dist/listener.h"
@@ -64,6 +65,7 @@ struct hm_node {
     int64_t started_wall; /* seconds since the epoch */
 
     /* process.c */
+    struct slab processes;
     struct process_slot *slots;
     uint32_t slot_count, slot_capacity, free_first, free_last, process_count, max_processes;
     uint32_t max_mailbox;

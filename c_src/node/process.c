@@ -17,6 +17,9 @@
 #include "node/timers.h"
 #include "node/trace.h"
 
+_Static_assert(offsetof(hm_process, mailbox.count) / CACHE_LINE == (offsetof(hm_process, data) - 1) / CACHE_LINE,
+               "what every message looks at is on one cache line");
+
 enum {
     NO_SLOT = 0,          /* slot 0 is never used: ids begin with 1 */
     MESSAGES_PER_RUN = 100, /* what one process handles before the others get their turn */
@@ -95,7 +98,7 @@ static bool is_waited_for(hm_process *process, hm_term term, enum hm_verdict *ve
     struct process_waiter *waiter, *next;
     for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
         next = LIST_NEXT(waiter, link);
-        if (waiter->message && waiter->message(waiter, process, term, verdict))
+        if (waiter->class->message && waiter->class->message(waiter, process, term, verdict))
             return true;
     }
     return false;
@@ -231,12 +234,12 @@ int process_spawn(struct hm_node *node, const struct process_class *class, hm_pr
         node->counters.process_refusals++;
         return HM_ELIMIT;
     }
-    hm_process *process = calloc(1, sizeof *process);
+    hm_process *process = slab_take(&node->processes, sizeof *process);
     if (!process)
         return HM_ENOMEM;
     uint32_t id = take_slot(node);
     if (id == NO_SLOT) {
-        free(process);
+        slab_give(&node->processes, sizeof *process, process);
         return HM_ENOMEM;
     }
     node->slots[id].process = process;
@@ -268,10 +271,12 @@ void process_started(hm_process *process, hm_term request) {
 }
 
 static void reap_process(struct turn_task *task) {
-    free(turn_owner(task, hm_process, task));
+    hm_process *process = turn_owner(task, hm_process, task);
+    slab_give(&process->node->processes, sizeof *process, process);
 }
 
-void process_wait(hm_process *process, struct process_waiter *waiter) {
+void process_wait(hm_process *process, struct process_waiter *waiter, const struct waiter_class *class) {
+    waiter->class = class;
     LIST_INSERT_HEAD(&process->waiters, waiter, link);
 }
 
@@ -279,8 +284,8 @@ static void end_waiters(hm_process *process, hm_term reason) {
     struct process_waiter *waiter;
     while ((waiter = LIST_FIRST(&process->waiters))) {
         process_unwait(waiter);
-        if (waiter->ended)
-            waiter->ended(waiter, reason);
+        if (waiter->class->ended)
+            waiter->class->ended(waiter, reason);
     }
 }
 
@@ -419,6 +424,7 @@ size_t process_memory(const hm_process *process) {
 void process_table_free(struct hm_node *node) {
     monitors_free(node);
     free(node->slots);
+    slab_fini(&node->processes);
     node->slots = NULL;
     node->slot_count = node->slot_capacity = 0;
 }

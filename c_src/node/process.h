@@ -24,21 +24,28 @@ struct process_class {
     void (*ended)(hm_process *self, hm_term reason);
 };
 
-/* Something that waits in a process: it sees each message before the class does (true: it was for me; *verdict is HM_CONTINUE before), and
- * hears of the end. The owner embeds it; both functions may be NULL and may call process_unwait. */
+/* Something that waits in a process: it sees each message before the class does, and hears of the end. Each function may be NULL and may call
+ * process_unwait. */
+struct process_waiter;
+struct waiter_class {
+    /* true: it was for me; *verdict is HM_CONTINUE before. */
+    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
+    /* Begins to fetch what `message' looks at first beside the cache line of the waiter: it will be called soon. */
+    void (*fetch)(const struct process_waiter *waiter);
+    void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
+};
+
+/* The owner embeds it. */
 struct process_waiter {
     LIST_ENTRY(process_waiter) link;
-    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
-    const void *reads; /* what `message' looks at first beside the waiter and what is behind it in the owner, to be fetched in time; NULL: nothing */
-    void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
+    const struct waiter_class *class;
 };
 
 struct hm_process {
     struct turn_task task;
     struct hm_node *node;
     const struct process_class *class;
-    /* From its count to `handled' is what every message looks at, and what a message to many fetches: with a hundred thousand processes it is
-     * mostly waiting for memory. */
+    /* From the count of the mailbox on there is a cache line with all that a message looks at which is handed over (process_hand). */
     struct mailbox mailbox;
     bool trap_exit, suspended, running, ended;
     bool traced; /* somebody may want to see its messages: node/trace.h */
@@ -54,7 +61,6 @@ struct hm_process {
     hm_pid parent; /* who started it, or HM_NO_PID */
     const hm_node_name *on_behalf; /* the node that had this process started, whose rights it has (otp/access); NULL: this one */
     struct message_list deferred; /* while suspended */
-    uint32_t deferred_count;
     struct block *reason; /* why it stops, set before HM_STOP is returned */
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) watching;   /* monitors of this process on others */
@@ -64,8 +70,9 @@ struct hm_process {
     struct node_watch *node_watch;
     uint32_t drops;   /* messages that did not fit into the mailbox */
     uint32_t fanouts; /* what it sent to many and not all have: fanout.c */
-    const char *initial_module, *initial_function; /* for process_info; literal or class->module */
+    uint32_t deferred_count;
     uint8_t initial_arity;
+    const char *initial_module, *initial_function; /* for process_info; literal or class->module */
 };
 
 struct process_slot {
@@ -102,7 +109,7 @@ static inline bool process_is_free(const hm_process *process) {
  * end the process. Who calls it adds to the node's reductions. */
 void process_hand(hm_process *process, const struct message *message);
 
-void process_wait(hm_process *process, struct process_waiter *waiter);
+void process_wait(hm_process *process, struct process_waiter *waiter, const struct waiter_class *class);
 static inline void process_unwait(struct process_waiter *waiter) {
     LIST_REMOVE(waiter, link);
 }

@@ -60,6 +60,8 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     spawn->on_answer = NULL;
 }
 
+static const struct waiter_class waiter_class = {.ended = on_ended};
+
 static struct spawn_out *add(hm_process *process, struct peer *peer, const struct spawn_out_request *request) {
     struct hm_node *node = process->node;
     struct spawn_out *spawn = calloc(1, sizeof *spawn);
@@ -73,14 +75,13 @@ static struct spawn_out *add(hm_process *process, struct peer *peer, const struc
     spawn->monitor = request->monitor;
     spawn->on_answer = request->on_answer;
     spawn->arg = request->arg;
-    spawn->waiter.ended = on_ended;
     HASH_ADD(hh, node->spawns, key, sizeof spawn->key, spawn);
     if (spawn->lost) {
         free(spawn);
         return NULL;
     }
     LIST_INSERT_HEAD(&peer_relations(peer)->spawns, spawn, of_peer);
-    process_wait(process, &spawn->waiter);
+    process_wait(process, &spawn->waiter, &waiter_class);
     return spawn;
 }
 

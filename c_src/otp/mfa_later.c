@@ -40,6 +40,8 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
         later->wait.ended(later, later->wait.arg); /* may free it */
 }
 
+static const struct waiter_class waiter_class = {.message = on_message, .ended = on_ended};
+
 static void free_later(struct mfa_later *later) {
     if (later->spare) {
         later->spare->run = NULL;
@@ -65,9 +67,7 @@ struct mfa_later *mfa_later(struct mfa_call *call, const struct mfa_wait *wait) 
         later->wait = *wait;
     later->row = mfa_entry_row(call->entry);
     later->traced = call->traced;
-    later->waiter.message = on_message;
-    later->waiter.ended = on_ended;
-    process_wait(call->self, &later->waiter);
+    process_wait(call->self, &later->waiter, &waiter_class);
     return later;
 }
 

@@ -286,6 +286,8 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     free_rpc((struct rpc *)((char *)waiter - offsetof(struct rpc, waiter)));
 }
 
+static const struct waiter_class waiter_class = {.ended = on_ended};
+
 static struct rpc *rpc_new(hm_process *self, const struct hm_rpc *call, hm_rpc_done *done, void *arg) {
     struct rpc *rpc = calloc(1, sizeof *rpc);
     struct outcome *outcome = rpc ? calloc(1, sizeof *outcome) : NULL;
@@ -301,8 +303,7 @@ static struct rpc *rpc_new(hm_process *self, const struct hm_rpc *call, hm_rpc_d
     rpc->node = call->node;
     rpc->timeout_ms = call->timeout_ms;
     rpc->result_ref = node_make_ref(self->node);
-    rpc->waiter.ended = on_ended;
-    process_wait(self, &rpc->waiter);
+    process_wait(self, &rpc->waiter, &waiter_class);
     return rpc;
 }
 

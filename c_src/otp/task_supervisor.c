@@ -31,6 +31,8 @@ static void on_ended(struct process_waiter *waiter, hm_term reason) {
     free(child);
 }
 
+static const struct waiter_class waiter_class = {.ended = on_ended};
+
 static int start_task(hm_process *self, struct task_supervisor *supervisor, hm_term arguments, hm_pid *pid) {
     struct child *child = calloc(1, sizeof *child);
     if (!child)
@@ -41,10 +43,9 @@ static int start_task(hm_process *self, struct task_supervisor *supervisor, hm_t
         return error;
     }
     child->supervisor = supervisor;
-    child->waiter.ended = on_ended;
     LIST_INSERT_HEAD(&supervisor->children, child, link);
     supervisor->count++;
-    process_wait(child->process, &child->waiter);
+    process_wait(child->process, &child->waiter, &waiter_class);
     *pid = child->process->pid;
     return HM_OK;
 }

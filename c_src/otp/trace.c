@@ -134,6 +134,8 @@ static void on_owner_ended(struct process_waiter *waiter, hm_term reason) {
     trace_end(trace, HM_TRACE_OWNER_GONE);
 }
 
+static const struct waiter_class owner_class = {.ended = on_owner_ended};
+
 /* ---- telling ---- */
 
 static struct trace *find(const struct tracing *tracing, uint64_t id) {
@@ -275,8 +277,7 @@ int hm_trace_start(hm_process *self, const struct hm_trace *options, uint64_t *i
     trace->window = mono_now();
     trace->owner = self;
     trace->owner_pid = self->pid;
-    trace->waiter.ended = on_owner_ended;
-    process_wait(self, &trace->waiter);
+    process_wait(self, &trace->waiter, &owner_class);
     TAILQ_INSERT_TAIL(&tracing->traces, trace, link);
     tracing->running++;
     tracing->running_by_kind[trace->target.kind]++;

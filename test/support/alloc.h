@@ -1,6 +1,6 @@
 /*
  * Makes allocations fail, for the tests called *_oom_test.c: the Makefile links those with --wrap for malloc, calloc,
- * realloc and strdup, so every call in the layers under test (and in libei, which is linked statically) ends here.
+ * realloc, aligned_alloc and strdup, so every call in the layers under test (and in libei, which is linked statically) ends here.
  * Calls inside shared libraries (libevent, cmocka, libc) do not.
  *
  *     for (long n = 0;; n++) {
