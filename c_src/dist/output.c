@@ -75,6 +75,10 @@ static void free_chunk(struct output *output, struct chunk *chunk) {
     while (chunk->first)
         drop_reference(output, chunk);
     output->held -= chunk->capacity;
+    if (chunk->capacity == CHUNK_FIRST && !output->first) {
+        output->first = chunk;
+        return;
+    }
     if (chunk->capacity == CHUNK_USUAL && output->spare_count < output->spare_max) {
         TAILQ_INSERT_HEAD(&output->spare, chunk, link);
         output->spare_count++;
@@ -83,13 +87,25 @@ static void free_chunk(struct output *output, struct chunk *chunk) {
     free(chunk);
 }
 
+static struct chunk *take_spare(struct output *output, bool begins, size_t size) {
+    struct chunk *chunk = output->first;
+    if (chunk && begins && size <= CHUNK_FIRST) {
+        output->first = NULL;
+        return chunk;
+    }
+    chunk = TAILQ_FIRST(&output->spare);
+    if (!chunk || size > CHUNK_USUAL)
+        return NULL;
+    TAILQ_REMOVE(&output->spare, chunk, link);
+    output->spare_count--;
+    return chunk;
+}
+
 static struct chunk *new_chunk(struct output *output, size_t size) {
-    struct chunk *chunk = TAILQ_FIRST(&output->spare);
-    if (chunk && size <= CHUNK_USUAL) {
-        TAILQ_REMOVE(&output->spare, chunk, link);
-        output->spare_count--;
-    } else {
-        size_t capacity = TAILQ_EMPTY(&output->wire) ? CHUNK_FIRST : CHUNK_USUAL;
+    bool begins = TAILQ_EMPTY(&output->wire);
+    struct chunk *chunk = take_spare(output, begins, size);
+    if (!chunk) {
+        size_t capacity = begins ? CHUNK_FIRST : CHUNK_USUAL;
         if (capacity < size)
             capacity = size <= CHUNK_USUAL ? CHUNK_USUAL : size;
         chunk = malloc(sizeof *chunk + capacity);
@@ -400,6 +416,8 @@ void output_shrink(struct output *output) {
         free(chunk);
     }
     output->spare_count = 0;
+    free(output->first);
+    output->first = NULL;
 }
 
 void output_fini(struct output *output) {

@@ -29,6 +29,7 @@ TAILQ_HEAD(sender_queue, sender);
 struct output {
     struct chunk_queue wire;
     struct chunk_queue spare; /* empty chunks of the usual size, for the next burst */
+    struct chunk *first;      /* or NULL: an empty one of the first size, for the next turn */
     struct sender_queue bulk;
     size_t wire_bytes, bulk_bytes;
     size_t held; /* memory that is kept until it was written: about, and a shared payload once for all messages in a row that have it */
