@@ -31,6 +31,22 @@ static inline bool bytes_equal(struct bytes a, struct bytes b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
+/* Nearly all text is ASCII: eight bytes at a time, the last ones with some of those before. */
+static inline bool bytes_are_ascii(struct bytes text) {
+    uint64_t eight, all = 0;
+    if (text.size < 8) {
+        for (size_t i = 0; i < text.size; i++)
+            all |= text.at[i];
+        return all < 0x80;
+    }
+    for (size_t i = 0; i < text.size - 8; i += 8) {
+        memcpy(&eight, text.at + i, 8);
+        all |= eight;
+    }
+    memcpy(&eight, text.at + text.size - 8, 8);
+    return ((all | eight) & 0x8080808080808080u) == 0;
+}
+
 /* ---- reader ---- */
 
 struct reader {

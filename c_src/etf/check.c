@@ -4,7 +4,7 @@
 #include "etf/tags.h"
 #include "etf/utf8.h"
 
-enum { DEPTH_DEFAULT = 1024, TERMS_DEFAULT = 64 * 1024 * 1024 };
+enum { DEPTH_DEFAULT = 1024, DEPTH_USUAL = 32, TERMS_DEFAULT = 64 * 1024 * 1024 };
 
 /*
  * One container that we are inside of: how many of its terms are still to come. Funs also state their size in
@@ -27,7 +27,7 @@ static inline const uint8_t *check_atom(const uint8_t *at, const uint8_t *end) {
     switch (at[0]) {
     case ETF_SMALL_ATOM_UTF8:
         size = at[1];
-        if (left - 2 < size || !utf8_valid(at + 2, size, NULL))
+        if (left - 2 < size || !(bytes_are_ascii(bytes_of(at + 2, size)) || utf8_valid(at + 2, size, NULL)))
             return NULL;
         return at + 2 + size;
     case ETF_SMALL_ATOM:
@@ -123,8 +123,7 @@ static const uint8_t *check_record(const uint8_t *at, const uint8_t *end, uint32
     return at;
 }
 
-/* Inlined twice, once for the usual depth and once for the largest, so that the usual one has the small
- * stack. */
+/* Inlined twice, for what nearly all terms are and for the rest, so that the usual one stays in its few lines of the stack. */
 static inline __attribute__((always_inline)) int walk(struct bytes range, struct frame *stack,
                                                       uint32_t depth_max, uint64_t terms_max, size_t *size) {
     const uint8_t *at = range.at, *end = range.at + range.size;
@@ -310,10 +309,9 @@ int check_term(struct bytes range, const struct hm_check_limits *limits, size_t 
     uint64_t terms_max = limits && limits->terms ? limits->terms : TERMS_DEFAULT;
     if (depth_max > HM_DEPTH_MAX)
         depth_max = HM_DEPTH_MAX;
-    if (depth_max > DEPTH_DEFAULT)
-        return walk_deep(range, depth_max, terms_max, size);
-    struct frame stack[DEPTH_DEFAULT];
-    return walk(range, stack, depth_max, terms_max, size);
+    struct frame stack[DEPTH_USUAL];
+    int error = walk(range, stack, depth_max < DEPTH_USUAL ? depth_max : DEPTH_USUAL, terms_max, size);
+    return error == HM_ELIMIT && depth_max > DEPTH_USUAL ? walk_deep(range, depth_max, terms_max, size) : error;
 }
 
 /* Public functions of term.h are defined where their work is done: api would only call through. */
