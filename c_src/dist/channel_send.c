@@ -10,11 +10,12 @@ static bool same_pid(hm_pid a, hm_pid b) {
 }
 
 /* Only tuples that fit are remembered: longer names are rare. */
-static void remember(struct send_memo *memo, const struct control *control, uint64_t flags, size_t most) {
+static void remember(struct send_memo *memo, const struct control *control, struct bytes tuple) {
     memo->size = 0;
-    if (most > sizeof memo->bytes)
+    if (tuple.size > sizeof memo->bytes)
         return;
-    memo->size = control_hot_encode(control, flags, memo->bytes);
+    memcpy(memo->bytes, tuple.at, tuple.size);
+    memo->size = tuple.size;
     memo->kind = control->kind;
     memo->from = control->from;
     memo->to = control->to;
@@ -26,8 +27,10 @@ static bool same_name(const struct send_memo *memo, struct bytes name) {
     return memo->name_size == name.size && memcmp(memo->bytes + memo->prefix, name.at, name.size) == 0;
 }
 
-static size_t put_control(struct channel *channel, const struct control *control, size_t most, uint8_t *out) {
+static size_t put_control(struct channel *channel, const struct control *control, uint8_t *out) {
     struct send_memo *memo = &channel->send_memo;
+    if (control->kind == CONTROL_SEND_ALIAS) /* of one call: it won't come again */
+        return control_hot_encode(control, channel->flags, out);
     if (memo->size && memo->kind == control->kind && same_pid(memo->from, control->from)) {
         bool to_pid = control->kind == CONTROL_SEND;
         if (to_pid ? same_pid(memo->to, control->to) : same_name(memo, control->name)) {
@@ -39,8 +42,9 @@ static size_t put_control(struct channel *channel, const struct control *control
             return memo->prefix + pid_encode(control->to, out + memo->prefix);
         }
     }
-    remember(memo, control, channel->flags, most);
-    return control_hot_encode(control, channel->flags, out);
+    size_t size = control_hot_encode(control, channel->flags, out);
+    remember(memo, control, bytes_of(out, size));
+    return size;
 }
 
 static int put_hot(struct channel *channel, const struct control *control, size_t most, hm_term payload, struct block *shared) {
@@ -49,7 +53,7 @@ static int put_hot(struct channel *channel, const struct control *control, size_
     uint8_t *at = output_reserve(&channel->output, head + most + 1 + (refer ? OUTPUT_REFERENCE : payload.size));
     if (!at)
         return HM_ENOMEM;
-    size_t size = head + put_control(channel, control, most, at + head);
+    size_t size = head + put_control(channel, control, at + head);
     if (!header)
         at[size++] = ETF_VERSION;
     frame_whole_head(at, header, size - head + payload.size);
@@ -87,7 +91,7 @@ int channel_send(struct channel *channel, const struct control *control, hm_term
     if (channel->state != CHANNEL_UP)
         return HM_ENOCONNECTION;
     bool small = payload.size > 0 && payload.size <= FRAME_PIECE; /* and never fragmented */
-    size_t hot = small && !output_has_bulk(&channel->output) ? control_hot_size(control) : 0;
+    size_t hot = small && !output_has_bulk(&channel->output) ? control_hot_size(control, channel->flags) : 0;
     int error = hot ? put_hot(channel, control, hot, payload, shared) : put_cold(channel, control, payload, shared);
     if (error)
         return error;

@@ -10,9 +10,6 @@
 #include "dist/flags.h"
 #include "etf/view.h"
 
-/* Bits of ALTACT_SIG_SEND, ERTS_DOP_ALTACT_SIG_FLG_* */
-enum { SIG_TOKEN = 2, SIG_ALIAS = 4, SIG_NAME = 8, SIG_EXIT = 16 };
-
 enum field {
     F_END,
     F_UNUSED,    /* the cookie of old: an atom nobody looks at */
@@ -246,17 +243,17 @@ static int take_pid_or_name(struct names *names, hm_term term, hm_pid *pid, stru
 
 /* F_SIG_FLAGS and F_SIG_TO: what an ALTACT_SIG_SEND is. Bits that we do not know must be ignored. */
 static int take_signal_to(struct names *names, hm_term term, uint64_t bits, struct control *control) {
-    if (bits & SIG_ALIAS) {
+    if (bits & CONTROL_SIG_ALIAS) {
         control->kind = CONTROL_SEND_ALIAS;
-        if (bits & SIG_EXIT)
+        if (bits & CONTROL_SIG_EXIT)
             control->kind = CONTROL_EXIT2;
-        return bits & SIG_NAME ? HM_EBADTERM : take_ref(names, term, &control->ref);
+        return bits & CONTROL_SIG_NAME ? HM_EBADTERM : take_ref(names, term, &control->ref);
     }
-    if (bits & SIG_NAME) {
-        control->kind = bits & SIG_EXIT ? CONTROL_EXIT2 : CONTROL_SEND_NAME;
+    if (bits & CONTROL_SIG_NAME) {
+        control->kind = bits & CONTROL_SIG_EXIT ? CONTROL_EXIT2 : CONTROL_SEND_NAME;
         return take_atom(term, &control->name);
     }
-    control->kind = bits & SIG_EXIT ? CONTROL_EXIT2 : CONTROL_SEND;
+    control->kind = bits & CONTROL_SIG_EXIT ? CONTROL_EXIT2 : CONTROL_SEND;
     return take_pid(names, term, &control->to);
 }
 
@@ -341,7 +338,7 @@ int control_decode(hm_term tuple, struct names *names, struct control *control, 
     /* Only ALTACT_SIG_SEND may grow: a token, and whatever later releases append. */
     if (taken != arity && row->fields[0] != F_SIG_FLAGS)
         return HM_EBADTERM;
-    if (row->fields[0] == F_SIG_FLAGS && (signal_bits & SIG_TOKEN) && taken == arity)
+    if (row->fields[0] == F_SIG_FLAGS && (signal_bits & CONTROL_SIG_TOKEN) && taken == arity)
         return HM_EBADTERM;
     *control = decoded;
     if (reason.bytes)
@@ -491,7 +488,7 @@ static void put_field(enum field field, const struct control *control, hm_term p
         *reason_inside = true;
         break;
     case F_SIG_FLAGS:
-        put_unsigned(out, SIG_ALIAS);
+        put_unsigned(out, CONTROL_SIG_ALIAS);
         break;
     case F_TOKEN:
     case F_END:

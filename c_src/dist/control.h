@@ -50,6 +50,9 @@ struct control {
     uint8_t op; /* decoding: the number that came, for the log. Encoding: ignored */
 };
 
+/* Bits of ALTACT_SIG_SEND (37), ERTS_DOP_ALTACT_SIG_FLG_* */
+enum { CONTROL_SIG_TOKEN = 2, CONTROL_SIG_ALIAS = 4, CONTROL_SIG_NAME = 8, CONTROL_SIG_EXIT = 16 };
+
 /* One row's name for the log, "REG_SEND"; "?" for unknown numbers. */
 const char *control_op_name(unsigned op);
 
@@ -72,10 +75,10 @@ int control_encode(const struct control *control, uint64_t flags, hm_term payloa
  * messages only. The size of the tuple; 0: not one of these, and nothing is known about it. */
 size_t control_hot_decode(struct bytes bytes, struct names *names, struct control *control);
 
-/* The same bytes for the two messages that nearly all traffic consists of, without the table: SEND, and
- * SEND_NAME with a from. control_hot_size: 0 when this control must go through control_encode, else the room
- * that control_hot_encode needs at most; that one returns the size it wrote. */
-size_t control_hot_size(const struct control *control);
+/* The same bytes for the messages that nearly all traffic consists of, without the table: SEND, and SEND_NAME and SEND_ALIAS
+ * with a from. control_hot_size: 0 when this control must go through control_encode, else the room that control_hot_encode needs
+ * at most with the same flags; that one returns the size it wrote. */
+size_t control_hot_size(const struct control *control, uint64_t flags);
 size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out);
 
 #endif

@@ -12,19 +12,21 @@
 
 /* ---- in ---- */
 
-/* An atom in plain ASCII: no validation needed. */
 static struct bytes take_atom(struct reader *r) {
     if (reader_u8(r) != ETF_SMALL_ATOM_UTF8)
         r->failed = true;
-    struct bytes text = reader_bytes(r, reader_u8(r));
-    uint8_t all = 0;
-    for (size_t i = 0; i < text.size; i++)
-        all |= text.at[i];
-    if (all & 0x80)
+    return reader_bytes(r, reader_u8(r));
+}
+
+/* In plain ASCII: no validation needed. */
+static struct bytes take_ascii(struct reader *r) {
+    struct bytes text = take_atom(r);
+    if (!bytes_are_ascii(text))
         r->failed = true;
     return text;
 }
 
+/* Its bytes need no look: a node that is known was looked at, and names_intern takes no other that is not UTF-8. */
 static const hm_node_name *take_node(struct reader *r, struct names *names) {
     struct bytes text = take_atom(r);
     const hm_node_name *node = r->failed ? NULL : names_intern(names, (const char *)text.at, text.size);
@@ -63,7 +65,7 @@ static void take_target(struct reader *r, struct names *names, struct control *c
         take_pid(r, names, &control->to);
         return;
     }
-    control->name = take_atom(r);
+    control->name = take_ascii(r);
     if (control->name.size == 0)
         r->failed = true;
 }
@@ -79,8 +81,8 @@ size_t control_hot_decode(struct bytes bytes, struct names *names, struct contro
     case 6:
         control->kind = CONTROL_SEND_NAME;
         take_pid(&r, names, &control->from);
-        take_atom(&r); /* the cookie of old */
-        control->name = take_atom(&r);
+        take_ascii(&r); /* the cookie of old */
+        control->name = take_ascii(&r);
         if (arity != 4 || control->name.size == 0)
             return 0;
         break;
@@ -108,41 +110,67 @@ size_t control_hot_decode(struct bytes bytes, struct names *names, struct contro
 
 /* ---- out ---- */
 
-size_t control_hot_size(const struct control *control) {
-    if (control->kind == CONTROL_SEND && control->to.node)
-        return 8 + pid_size(control->to) + (control->from.node ? pid_size(control->from) : 0);
-    if (control->kind == CONTROL_SEND_NAME && control->from.node && control->name.size > 0 &&
-        control->name.size < 256)
-        return 9 + pid_size(control->from) + control->name.size;
-    return 0;
+size_t control_hot_size(const struct control *control, uint64_t flags) {
+    size_t from = control->from.node ? pid_size(control->from) : 0;
+    switch (control->kind) {
+    case CONTROL_SEND:
+        return control->to.node ? 8 + from + pid_size(control->to) : 0;
+    case CONTROL_SEND_NAME:
+        return from && control->name.size > 0 && control->name.size < 256 ? 9 + from + control->name.size : 0;
+    case CONTROL_SEND_ALIAS:
+        return from && control->ref.words && control->ref.node && (flags & (FLAG_ALIAS | FLAG_ALTACT_SIG)) ? 6 + from + ref_size(&control->ref) : 0;
+    default:
+        return 0;
+    }
+}
+
+static uint8_t *put_head(uint8_t *at, uint8_t arity, uint8_t op) {
+    *at++ = ETF_SMALL_TUPLE;
+    *at++ = arity;
+    *at++ = ETF_SMALL_INTEGER;
+    *at++ = op;
+    return at;
+}
+
+static uint8_t *put_short_atom(uint8_t *at, struct bytes text) {
+    *at++ = ETF_SMALL_ATOM_UTF8;
+    *at++ = (uint8_t)text.size;
+    if (text.size)
+        memcpy(at, text.at, text.size);
+    return at + text.size;
 }
 
 size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out) {
-    uint8_t *at = out;
-    *at++ = ETF_SMALL_TUPLE;
-    if (control->kind == CONTROL_SEND_NAME) {
-        *at++ = 4;
-        *at++ = ETF_SMALL_INTEGER;
-        *at++ = 6;
+    static const struct bytes cookie = {NULL, 0}; /* of old */
+    uint8_t *at;
+    switch (control->kind) {
+    case CONTROL_SEND_NAME:
+        at = put_head(out, 4, 6);
         at += pid_encode(control->from, at);
-        *at++ = ETF_SMALL_ATOM_UTF8;
-        *at++ = 0;
-        *at++ = ETF_SMALL_ATOM_UTF8;
-        *at++ = (uint8_t)control->name.size;
-        memcpy(at, control->name.at, control->name.size);
-        at += control->name.size;
-        return (size_t)(at - out);
-    }
-    *at++ = 3;
-    *at++ = ETF_SMALL_INTEGER;
-    if (control->from.node && (flags & FLAG_SEND_SENDER)) {
-        *at++ = 22;
+        at = put_short_atom(at, cookie);
+        at = put_short_atom(at, control->name);
+        break;
+    case CONTROL_SEND_ALIAS:
+        if (flags & FLAG_ALTACT_SIG) {
+            at = put_head(out, 4, 37);
+            *at++ = ETF_SMALL_INTEGER;
+            *at++ = CONTROL_SIG_ALIAS;
+        } else {
+            at = put_head(out, 3, 33);
+        }
         at += pid_encode(control->from, at);
-    } else {
-        *at++ = 2;
-        *at++ = ETF_SMALL_ATOM_UTF8;
-        *at++ = 0;
+        at += ref_encode(&control->ref, at);
+        break;
+    default:
+        if (control->from.node && (flags & FLAG_SEND_SENDER)) {
+            at = put_head(out, 3, 22);
+            at += pid_encode(control->from, at);
+        } else {
+            at = put_head(out, 3, 2);
+            at = put_short_atom(at, cookie);
+        }
+        at += pid_encode(control->to, at);
+        break;
     }
-    at += pid_encode(control->to, at);
     return (size_t)(at - out);
 }
