@@ -46,12 +46,11 @@ static void on_owed(evutil_socket_t fd, short what, void *arg);
 static struct monitor *add(struct hm_node *node, const hm_ref *ref, struct bytes name) {
     if (!node->owed_timer && !(node->owed_timer = evtimer_new(node->base, on_owed, node)))
         return NULL;
-    struct monitor *monitor = calloc(1, sizeof *monitor + name.size + 1);
+    struct monitor *monitor = malloc(sizeof *monitor + name.size + 1); /* not calloc, which never takes from a thread's cache */
     if (!monitor)
         return NULL;
-    monitor->key = refkey_of(ref);
-    monitor->ref = *ref;
-    monitor->name_size = name.size;
+    *monitor = (struct monitor){.key = refkey_of(ref), .ref = *ref, .name_size = name.size};
+    monitor->name[name.size] = 0;
     if (name.size)
         memcpy(monitor->name, name.at, name.size);
     HASH_ADD(hh, node->monitors, key, sizeof monitor->key, monitor);
