@@ -104,7 +104,7 @@ ldflags_asan := $(SANITIZE)
 ldflags_fuzz := $(SANITIZE)
 
 CFLAGS ?= $(or $(flags_$(VARIANT)),$(flags_gcc))
-HM_CFLAGS = -std=gnu11 $(DEFS) $(WARN) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+HM_CFLAGS = -std=gnu11 $(DEFS) $(WARN) -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition -pthread \
 	-Iinclude -MMD -MP $(CFLAGS)
 # A table of 60 KB that is read at every start becomes one of 1 KB. glibc 2.36 and later understand it.
 RELR := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); if (v[1] > 2 || v[2] >= 36) print "-Wl,-z,pack-relative-relocs" }')
