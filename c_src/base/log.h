@@ -40,7 +40,7 @@ struct log {
 bool log_wants(const struct log *log, enum log_level level, const char *id);
 
 void log_write(const struct log *log, enum log_level level, const char *id, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    __attribute__((cold, format(printf, 4, 5)));
 
 #define log_error(log, id, ...) log_write(log, LOG_ERROR, id, __VA_ARGS__)
 #define log_warn(log, id, ...) log_write(log, LOG_WARN, id, __VA_ARGS__)

@@ -21,7 +21,7 @@ enum {
 
 /* ---- terms ---- */
 
-static void fail_term(struct channel *channel, int error, const char *what) {
+static __attribute__((cold)) void fail_term(struct channel *channel, int error, const char *what) {
     char detail[160];
     if (error == HM_ELIMIT) {
         channel->dist->counters.over_depth++;
@@ -109,7 +109,7 @@ static void tell(struct channel *channel, const struct control *control, hm_term
     channel->dist->events->on_control(channel->dist->arg, channel, control, payload, shared);
 }
 
-static void tell_too_deep(struct channel *channel, const struct control *control, struct bytes payload) {
+static __attribute__((cold)) void tell_too_deep(struct channel *channel, const struct control *control, struct bytes payload) {
     struct too_deep instead;
     channel->dist->counters.over_depth++;
     if (!channel->depth_logged)
@@ -173,7 +173,7 @@ static void on_message(struct channel *channel, struct bytes rest, struct block 
     tell_with_payload(channel, &control, bytes_of(rest.at + size, rest.size - size), block);
 }
 
-static void on_fragment(struct channel *channel, const struct frame *frame) {
+static __attribute__((noinline)) void on_fragment(struct channel *channel, const struct frame *frame) {
     struct fragments_message message;
     size_t control_size = 0;
     int result = HM_OK;
@@ -243,7 +243,7 @@ static void on_handshake_message(struct channel *channel, struct bytes message) 
 }
 
 /* 2 bytes of length. false: more bytes are needed. */
-static bool next_handshake_message(struct channel *channel) {
+static __attribute__((cold)) bool next_handshake_message(struct channel *channel) {
     struct input *input = &channel->input;
     size_t have = input->end - input->start;
     if (have < 2)
@@ -262,7 +262,7 @@ static bool next_handshake_message(struct channel *channel) {
 }
 
 /* The rest of this frame will be read into a block of its own. */
-static void start_large(struct channel *channel, size_t size) {
+static __attribute__((noinline)) void start_large(struct channel *channel, size_t size) {
     struct input *input = &channel->input;
     input->large = block_new(size);
     if (!input->large) {
@@ -356,7 +356,7 @@ static bool make_room(struct channel *channel, bool filled) {
     return true;
 }
 
-static void on_end(struct channel *channel, ssize_t result) {
+static __attribute__((cold)) void on_end(struct channel *channel, ssize_t result) {
     char detail[96] = "";
     if (channel->state == CHANNEL_HANDSHAKE) {
         handshake_closed(channel->handshake);

@@ -98,7 +98,7 @@ struct channel {
 
 /* channel.c */
 /* Ends it and tells the layer above. The pointer is dead at the end of the turn. */
-void channel_down(struct channel *channel, enum down_reason reason, const char *detail);
+__attribute__((cold)) void channel_down(struct channel *channel, enum down_reason reason, const char *detail);
 /* As channel_dial, on a socket that is connected already. */
 struct channel *channel_connected(struct dist *dist, const hm_node_name *peer, int fd);
 /* The socket is there: begins the handshake. */

@@ -360,20 +360,6 @@ static void put_ref(struct writer *out, const hm_ref *ref) {
         out->size += ref_encode(ref, at);
 }
 
-static size_t atom_encode(struct bytes text, uint8_t *out) {
-    size_t head = 2;
-    out[0] = ETF_SMALL_ATOM_UTF8;
-    out[1] = (uint8_t)text.size;
-    if (text.size > 255) {
-        out[0] = ETF_ATOM_UTF8;
-        set_be16(out + 1, (uint16_t)text.size);
-        head = 3;
-    }
-    if (text.size)
-        memcpy(out + head, text.at, text.size);
-    return head + text.size;
-}
-
 static void put_atom(struct writer *out, struct bytes text) {
     uint8_t *at = writer_reserve(out, 3 + text.size);
     if (at)

@@ -132,14 +132,6 @@ static uint8_t *put_head(uint8_t *at, uint8_t arity, uint8_t op) {
     return at;
 }
 
-static uint8_t *put_short_atom(uint8_t *at, struct bytes text) {
-    *at++ = ETF_SMALL_ATOM_UTF8;
-    *at++ = (uint8_t)text.size;
-    if (text.size)
-        memcpy(at, text.at, text.size);
-    return at + text.size;
-}
-
 size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t *out) {
     static const struct bytes cookie = {NULL, 0}; /* of old */
     uint8_t *at;
@@ -147,8 +139,8 @@ size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t
     case CONTROL_SEND_NAME:
         at = put_head(out, 4, 6);
         at += pid_encode(control->from, at);
-        at = put_short_atom(at, cookie);
-        at = put_short_atom(at, control->name);
+        at += atom_encode(cookie, at);
+        at += atom_encode(control->name, at);
         break;
     case CONTROL_SEND_ALIAS:
         if (flags & FLAG_ALTACT_SIG) {
@@ -167,7 +159,7 @@ size_t control_hot_encode(const struct control *control, uint64_t flags, uint8_t
             at += pid_encode(control->from, at);
         } else {
             at = put_head(out, 3, 2);
-            at = put_short_atom(at, cookie);
+            at += atom_encode(cookie, at);
         }
         at += pid_encode(control->to, at);
         break;

@@ -96,27 +96,6 @@ static void wrote(hm_build *build, int error, const int *size, int64_t children)
     build->missing += children - 1;
 }
 
-HM_API void hm_put_atom_n(hm_build *build, const char *text, size_t size) {
-    size_t characters;
-    int used = 0;
-    if (size >= HM_ATOM_BYTES || !utf8_valid((const uint8_t *)text, size, &characters) ||
-        characters > ETF_ATOM_CHARACTERS) {
-        build_fail(build, HM_EINVAL);
-        return;
-    }
-    char *room = reserve(build, 3 + size);
-    if (room)
-        wrote(build, ei_encode_atom_len_as(room, &used, text, (int)size, ERLANG_UTF8, ERLANG_UTF8), &used, 0);
-}
-
-HM_API void hm_put_atom(hm_build *build, const char *text) {
-    hm_put_atom_n(build, text, strlen(text));
-}
-
-HM_API void hm_put_bool(hm_build *build, bool value) {
-    hm_put_atom(build, value ? "true" : "false");
-}
-
 HM_API void hm_put_int64(hm_build *build, int64_t value) {
     int used = 0;
     if (value == INT64_MIN) {
@@ -239,7 +218,7 @@ HM_API void hm_put_charlist(hm_build *build, const char *text) {
     build_charlist(build, text, strlen(text));
 }
 
-/* ---- copies and ids ---- */
+/* ---- copies, atoms and ids ---- */
 
 HM_API void hm_put_term(hm_build *build, hm_term term) {
     if (!term.size) { /* what a failed builder gives */
@@ -252,6 +231,28 @@ HM_API void hm_put_term(hm_build *build, hm_term term) {
     memcpy(room, term.bytes, term.size);
     build->out.size += term.size;
     build->missing--;
+}
+
+HM_API void hm_put_atom_n(hm_build *build, const char *text, size_t size) {
+    size_t characters;
+    if (size >= HM_ATOM_BYTES || !utf8_valid((const uint8_t *)text, size, &characters) ||
+        characters > ETF_ATOM_CHARACTERS) {
+        build_fail(build, HM_EINVAL);
+        return;
+    }
+    uint8_t *room = writer_reserve(&build->out, 3 + size);
+    if (!room)
+        return;
+    build->out.size += atom_encode(bytes_of(text, size), room);
+    build->missing--;
+}
+
+HM_API void hm_put_atom(hm_build *build, const char *text) {
+    hm_put_atom_n(build, text, strlen(text));
+}
+
+HM_API void hm_put_bool(hm_build *build, bool value) {
+    hm_put_atom(build, value ? "true" : "false");
 }
 
 HM_API void hm_put_pid(hm_build *build, hm_pid pid) {

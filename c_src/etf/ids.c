@@ -2,10 +2,15 @@
 
 #include "etf/view.h"
 
-static const hm_node_name *intern_node(struct names *names, const uint8_t *atom) {
+static __attribute__((noinline)) const hm_node_name *intern_old_node(struct names *names, const uint8_t *atom) {
     char room[2 * 255];
     struct bytes text = view_atom_utf8(atom, room);
     return names_intern(names, (const char *)text.at, text.size);
+}
+
+/* The first is what all releases that we talk to write. */
+static const hm_node_name *intern_node(struct names *names, const uint8_t *atom) {
+    return atom[0] == ETF_SMALL_ATOM_UTF8 ? names_intern(names, (const char *)atom + 2, atom[1]) : intern_old_node(names, atom);
 }
 
 bool pid_decode(struct names *names, hm_term term, hm_pid *pid) {
@@ -76,6 +81,20 @@ size_t ref_encode(const hm_ref *ref, uint8_t *out) {
     for (uint32_t i = 0; i < ref->words; i++, p += 4)
         set_be32(p, ref->id[i]);
     return (size_t)(p - out);
+}
+
+size_t atom_encode(struct bytes text, uint8_t *out) {
+    size_t head = 2;
+    out[0] = ETF_SMALL_ATOM_UTF8;
+    out[1] = (uint8_t)text.size;
+    if (text.size > 255) {
+        out[0] = ETF_ATOM_UTF8;
+        set_be16(out + 1, (uint16_t)text.size);
+        head = 3;
+    }
+    if (text.size)
+        memcpy(out + head, text.at, text.size);
+    return head + text.size;
 }
 
 /* Public functions of term.h are defined where their work is done: api would only call through. */

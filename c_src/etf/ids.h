@@ -1,5 +1,5 @@
 /*
- * etf/ids: pids, references and ports between external format and plain values.
+ * etf/ids: pids, references and ports between external format and plain values; atoms into external format.
  *
  * Written and read in place instead of through ei: an erlang_pid of ei is 1 KiB, and a control tuple of
  * nearly every message holds one (measured: 91 ns against 5-20 ns a message). Layout: erl_ext_dist
@@ -28,5 +28,7 @@ size_t pid_size(hm_pid pid);
 size_t pid_encode(hm_pid pid, uint8_t *out);
 size_t ref_size(const hm_ref *ref);
 size_t ref_encode(const hm_ref *ref, uint8_t *out);
+/* At most 3 bytes more than the text, which is known to be that of an atom. */
+size_t atom_encode(struct bytes text, uint8_t *out);
 
 #endif

@@ -17,7 +17,7 @@ struct pattern {
 
 enum { PATTERN_TEXT_MAX = 1020 }; /* quoted atoms and texts, in bytes */
 
-_Noreturn void pattern_abort(const struct pattern *pattern, const char *expected);
+__attribute__((cold)) _Noreturn void pattern_abort(const struct pattern *pattern, const char *expected);
 
 static inline void pattern_skip_space(struct pattern *pattern) {
     while (*pattern->at == ' ' || *pattern->at == '\n' || *pattern->at == '\t')
