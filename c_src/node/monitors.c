@@ -30,6 +30,7 @@ struct monitor {
     bool fired;     /* its 'DOWN' lies in the mailbox of the watcher, with this struct as its tag */
     bool cancelled; /* and is not wanted any more: out of the table */
     bool owed; /* its DOWN could not be sent: it stands among the owed ones of the node (of_peer), and is tried again */
+    bool cut;  /* because the connection went */
     size_t name_size;
     char name[]; /* of the target, when it was monitored by name */
 };
@@ -122,11 +123,11 @@ static void try_again_later(struct hm_node *node) {
 }
 
 /* Who watches counts on hearing of an end: a subscriber, a member of a group would stay for ever. The reason, for which there is no memory, is all
- * that is lost. */
+ * that is lost, unless it is that the connection went. */
 static void owe(struct hm_node *node, struct monitor *monitor) {
     if (monitor->owed)
         return;
-    log_error(&node->log, "monitor.memory", "no memory for a DOWN message; it comes later, without its reason");
+    log_error(&node->log, "monitor.memory", "no memory for a DOWN message; it comes later%s", monitor->cut ? "" : ", without its reason");
     forget_target(monitor);
     monitor->owed = true;
     LIST_INSERT_HEAD(&node->owed_monitors, monitor, of_peer);
@@ -160,6 +161,13 @@ static void fire(struct hm_node *node, struct monitor *monitor, hm_term reason) 
         drop(node, monitor);
 }
 
+static void fire_owed(struct hm_node *node, struct monitor *monitor) {
+    if (monitor->cut)
+        fire(node, monitor, ATOM_TERM("noconnection"));
+    else
+        fire(node, monitor, ATOM_TERM("system_limit"));
+}
+
 static void on_owed(evutil_socket_t fd, short what, void *arg) {
     struct hm_node *node = arg;
     struct monitor *monitor, *next;
@@ -167,10 +175,25 @@ static void on_owed(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     for (monitor = LIST_FIRST(&node->owed_monitors); monitor; monitor = next) {
         next = LIST_NEXT(monitor, of_peer);
-        fire(node, monitor, ATOM_TERM("system_limit"));
+        fire_owed(node, monitor);
     }
     if (!LIST_EMPTY(&node->owed_monitors))
         try_again_later(node);
+}
+
+bool monitors_settle(struct hm_node *node, const hm_node_name *peer) {
+    struct monitor *monitor, *next;
+    for (monitor = LIST_FIRST(&node->owed_monitors); monitor; monitor = next) {
+        next = LIST_NEXT(monitor, of_peer);
+        if (!monitor->watcher && monitor->watcher_pid.node == peer) {
+            drop(node, monitor); /* it has fired there: noconnection */
+        } else if (monitor->watcher && monitor->target_node == peer) {
+            fire_owed(node, monitor);
+            if (monitor->owed) /* else it lies in the watcher's mailbox */
+                return false;
+        }
+    }
+    return true;
 }
 
 void monitors_free(struct hm_node *node) {
@@ -337,6 +360,7 @@ void monitors_on_end(hm_process *process, hm_term reason) {
 void monitors_on_peer_down(struct hm_node *node, struct peer *peer) {
     struct monitor *monitor;
     while ((monitor = LIST_FIRST(&peer_relations(peer)->monitors))) {
+        monitor->cut = true;
         if (monitor->watcher)
             fire(node, monitor, ATOM_TERM("noconnection"));
         else

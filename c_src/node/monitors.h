@@ -37,6 +37,9 @@ void monitors_on_down(struct hm_node *node, struct peer *peer, const hm_ref *ref
 /* A process that ends: its watchers are told, its own monitors given up. */
 void monitors_on_end(hm_process *process, hm_term reason);
 void monitors_on_peer_down(struct hm_node *node, struct peer *peer);
+/* Before the peer is up again: tells what could not be told when it went, or who watches would take it for the end of what is there now. false:
+ * there is still no memory for it. */
+bool monitors_settle(struct hm_node *node, const hm_node_name *peer);
 void monitors_each(const hm_process *process, bool watching,
                    void (*each)(void *arg, hm_pid pid, struct bytes name, const hm_node_name *on), void *arg);
 

@@ -410,7 +410,7 @@ static bool on_up(void *arg, struct channel *channel) {
         channel_close(peer->up);
         went_down(peer, "replaced by a new connection of the same node");
     }
-    if (node_watches_prepare(peer, channel_is_visible(channel)) != HM_OK) {
+    if (!monitors_settle(node, peer->name) || node_watches_prepare(peer, channel_is_visible(channel)) != HM_OK) {
         log_error(&node->log, "peer.memory", "no memory to tell of %s: it is not connected", node_name_bytes(peer->name).at);
         return false;
     }

@@ -14,14 +14,14 @@
 struct watcher {
     hm_process *process;
     int ups, downs;
-    bool is_up;
+    bool is_up, monitors;
 };
 
 struct world {
     struct hm_node *node;
     struct pair pair;
     struct side other;
-    const hm_node_name *name; /* of the node, to the other */
+    const hm_node_name *name, *peer; /* of the node, to the other, and of the other */
     struct watcher watchers[2];
 };
 
@@ -29,13 +29,16 @@ struct world {
 static enum hm_verdict watcher_receive(hm_process *self, hm_term message) {
     struct watcher *watcher = self->data;
     if (hm_match(message, "{nodeup, 'b@host'}")) {
-        assert_false(watcher->is_up);
+        assert_false(watcher->is_up || watcher->monitors);
         watcher->is_up = true;
         watcher->ups++;
     } else if (hm_match(message, "{nodedown, 'b@host'}")) {
         assert_true(watcher->is_up);
         watcher->is_up = false;
         watcher->downs++;
+    } else if (hm_match(message, "{'DOWN', _, process, {x, 'b@host'}, noconnection}")) {
+        assert_true(watcher->monitors);
+        watcher->monitors = false;
     }
     return HM_CONTINUE;
 }
@@ -48,6 +51,7 @@ static void open_world(struct world *world) {
     world->pair = (struct pair){.base = node->base, .turn = node->turn};
     side_init(&world->other, &world->pair, "b@host");
     world->name = names_intern(world->other.dist.names, "n@host", 6);
+    world->peer = names_intern(node->names, "b@host", 6);
     node->cookie = (char *)(uintptr_t)world->other.cookie;
     node->dist.flags = world->other.dist.flags;
     node->dist.setup_ms = world->other.dist.setup_ms;
@@ -160,6 +164,33 @@ static void who_watches_later_is_told_of_the_end(void **state) {
     }
 }
 
+/* Else it would be taken for the end of what the next connection has brought. */
+static void a_down_of_the_last_connection_comes_before_the_next(void **state) {
+    (void)state;
+    bool failed = true;
+    for (long n = 0; failed; n++) {
+        struct world world;
+        open_world(&world);
+        watch(&world);
+        connect_them(&world);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(hm_monitor(world.watchers[i].process, hm_to_name("x", world.peer), NULL), HM_OK);
+            world.watchers[i].monitors = true;
+        }
+        alloc_fail_at(n);
+        disconnect_them(&world);
+        failed = alloc_failed();
+        alloc_fail_from(0);
+        connect_them(&world);
+        alloc_fail_never();
+        connect_them(&world);
+        expect(&world, true);
+        for (int i = 0; i < 2; i++)
+            assert_false(world.watchers[i].monitors);
+        close_world(&world);
+    }
+}
+
 static void a_full_mailbox_has_room_for_it(void **state) {
     struct world world;
     (void)state;
@@ -216,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_told_all_or_nothing),
         cmocka_unit_test(who_watches_later_is_told_of_the_end),
+        cmocka_unit_test(a_down_of_the_last_connection_comes_before_the_next),
         cmocka_unit_test(a_full_mailbox_has_room_for_it),
         cmocka_unit_test(hidden_ones_are_for_those_who_asked),
     };

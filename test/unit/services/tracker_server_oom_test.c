@@ -160,7 +160,7 @@ static void ask(int at) {
     hm_build_free(build);
 }
 
-/* Changes on both sides, and every few times the pubsub below ends. */
+/* Changes on both sides; every few times the pubsub below ends, or the connection goes and comes back at once. */
 static void live(long n) {
     static const unsigned char KILL[] = {119, 4, 'k', 'i', 'l', 'l'};
     hm_pid pubsub = hm_whereis(world.node[LEAF], PUBSUB);
@@ -170,6 +170,8 @@ static void live(long n) {
     if (n % 12 == 4 && pubsub.node)
         hm_exit(world.actor[LEAF], pubsub, (hm_term){KILL, sizeof KILL});
     run_for(12);
+    if (n % 3 == 1)
+        hm_disconnect(world.node[LEAF], hub_of(LEAF));
     connect_them();
     for (int at = HUB; at < NODES; at++)
         untrack(at, 0);
