@@ -1,7 +1,7 @@
 /*
  * dist/channel_private: what the files of a channel share, and nobody else: channel.c (life, writing),
- * channel_dial.c (from a name to a socket), channel_input.c (from bytes to events), channel_send.c (from
- * messages to bytes).
+ * channel_dial.c (from a name to a socket), channel_input.c (from bytes to frames), channel_message.c
+ * (from frames to events), channel_send.c (from messages to bytes).
  */
 #ifndef HM_DIST_CHANNEL_PRIVATE_H
 #define HM_DIST_CHANNEL_PRIVATE_H
@@ -35,7 +35,8 @@ struct input {
     size_t start, end, capacity;
     struct block *large;
     size_t large_filled;
-    bool was_used; /* since the last tick */
+    uint32_t unwanted; /* bytes to come of a frame that is not kept */
+    bool was_used;     /* since the last tick */
 };
 
 /*
@@ -118,5 +119,12 @@ void dialling_stop(struct channel *channel);
 void input_on_readable(evutil_socket_t fd, short what, void *arg);
 void input_shrink(struct channel *channel); /* at each tick */
 void input_fini(struct channel *channel);
+
+/* channel_message.c */
+/* The body of a frame. block: where it lies, or NULL. */
+void message_on_frame(struct channel *channel, struct bytes body, struct block *block);
+/* The first bytes of the body of a frame that is not kept, its size, and why it is not: HM_ELIMIT, HM_ENOMEM. Who waits for the message in
+ * it gets an answer. */
+__attribute__((cold)) void message_on_head(struct channel *channel, struct bytes head, uint32_t size, int error);
 
 #endif

@@ -10,7 +10,7 @@ struct sequence {
     size_t filled;
     struct block *payload;
     size_t control_size;
-    uint8_t *control;
+    uint8_t *control; /* NULL: it is left out */
 };
 
 void fragments_init(struct fragments *fragments, uint32_t max_count, uint64_t max_bytes) {
@@ -18,12 +18,19 @@ void fragments_init(struct fragments *fragments, uint32_t max_count, uint64_t ma
     LIST_INIT(&fragments->open);
 }
 
-static void drop(struct fragments *fragments, struct sequence *sequence) {
-    LIST_REMOVE(sequence, link);
-    fragments->count--;
+static void drop_bytes(struct fragments *fragments, struct sequence *sequence) {
     fragments->held_bytes -= sequence->filled + sequence->control_size;
     block_release(sequence->payload);
     free(sequence->control);
+    sequence->filled = sequence->control_size = 0;
+    sequence->payload = NULL;
+    sequence->control = NULL;
+}
+
+static void drop(struct fragments *fragments, struct sequence *sequence) {
+    drop_bytes(fragments, sequence);
+    LIST_REMOVE(sequence, link);
+    fragments->count--;
     free(sequence);
 }
 
@@ -87,6 +94,11 @@ static int start(struct fragments *fragments, const struct frame *frame, size_t 
     return HM_OK;
 }
 
+static void take_control(struct sequence *sequence, struct fragments_message *message) {
+    message->control = bytes_of(sequence->control, sequence->control_size);
+    sequence->control = NULL;
+}
+
 static void finish(struct fragments *fragments, struct sequence *sequence,
                    struct fragments_message *message) {
     struct block *block = sequence->payload;
@@ -96,10 +108,36 @@ static void finish(struct fragments *fragments, struct sequence *sequence,
         block = exact ? exact : block;
     }
     block->size = filled;
-    *message = (struct fragments_message){bytes_of(sequence->control, sequence->control_size), block};
+    take_control(sequence, message);
+    message->payload = block;
     sequence->payload = NULL;
-    sequence->control = NULL;
     drop(fragments, sequence);
+}
+
+static void put_head(struct fragments_message *message, const void *at, size_t size) {
+    size_t room = sizeof message->head - message->head_size;
+    size_t fits = size < room ? size : room;
+    if (fits)
+        memcpy(message->head + message->head_size, at, fits);
+    message->head_size += fits;
+}
+
+/* Of what is left out the caller learns now, and not when its last piece has come: somebody may wait for an answer. */
+static void leave_out(struct fragments *fragments, struct sequence *sequence, const struct frame *frame, struct bytes piece, int error,
+                      struct fragments_message *message) {
+    uint64_t whole = frame->cut ? frame->cut : piece.size, further;
+    message->head_size = 0;
+    if (sequence->payload)
+        put_head(message, sequence->payload->at, sequence->filled);
+    put_head(message, piece.at, piece.size);
+    message->payload = NULL;
+    message->error = error;
+    if (__builtin_mul_overflow(whole, sequence->next, &further) || __builtin_add_overflow(whole + sequence->filled, further, &message->size))
+        message->size = UINT64_MAX;
+    take_control(sequence, message);
+    drop_bytes(fragments, sequence);
+    if (sequence->next == 0)
+        drop(fragments, sequence);
 }
 
 int fragments_add(struct fragments *fragments, const struct frame *frame, size_t control_size,
@@ -118,12 +156,18 @@ int fragments_add(struct fragments *fragments, const struct frame *frame, size_t
     }
     if (frame->fragment != sequence->next)
         return HM_EBADTERM;
-    if (piece.size > fragments->max_bytes || fragments->held_bytes > fragments->max_bytes - piece.size)
-        return HM_ELIMIT;
     sequence->next--;
-    int error = append(sequence, piece, sequence->next);
-    if (error)
-        return error;
+    if (!sequence->control) {
+        if (sequence->next == 0)
+            drop(fragments, sequence);
+        return 0;
+    }
+    bool fits = !frame->cut && piece.size <= fragments->max_bytes && fragments->held_bytes <= fragments->max_bytes - piece.size;
+    int error = fits ? append(sequence, piece, sequence->next) : HM_ELIMIT;
+    if (error) {
+        leave_out(fragments, sequence, frame, piece, error, message);
+        return 1;
+    }
     fragments->held_bytes += piece.size;
     if (sequence->next > 0)
         return 0;

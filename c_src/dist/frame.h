@@ -22,6 +22,7 @@ struct frame {
     uint64_t sequence; /* fragments: never 0 */
     uint64_t fragment; /* counts down to 1 */
     struct bytes rest; /* the terms; in pass-through mode it starts with a version byte */
+    uint32_t cut;      /* not 0: rest is the beginning of a frame of that size, whose end is not kept. frame_read leaves it 0 */
 };
 
 /* Reads the body of a frame. HM_EBADTERM: no frame of this mode; with references to the atom cache as well,

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "dist/too_deep.h"
+#include "dist/left_out.h"
 #include "node/aliases.h"
 #include "node/monitors.h"
 #include "node/route.h"
@@ -83,7 +83,7 @@ static void on_down(void *arg, hm_term reason) {
 }
 
 static void finish_with(struct call *call, hm_term reply, struct block *shared) {
-    if (hm_is_atom(reply, TOO_DEEP))
+    if (hm_is_atom(reply, LEFT_OUT))
         finish(call, HM_ELIMIT, (hm_term){0}, NULL);
     else
         finish(call, HM_OK, reply, shared);

@@ -3,7 +3,7 @@
  */
 #include "node/spawn.h"
 
-#include "dist/too_deep.h"
+#include "dist/left_out.h"
 #include "node/links.h"
 #include "node/monitors.h"
 
@@ -85,7 +85,7 @@ void spawn_on_request(struct hm_node *node, struct peer *peer, const struct cont
         return;
     }
     if (!read_mfa(control->mfa, arguments, &request)) {
-        refuse(peer, control, hm_is_atom(arguments, TOO_DEEP) ? "system_limit" : "badarg");
+        refuse(peer, control, hm_is_atom(arguments, LEFT_OUT) ? "system_limit" : "badarg");
         return;
     }
     hm_pid pid;

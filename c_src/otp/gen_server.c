@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dist/too_deep.h"
+#include "dist/left_out.h"
 #include "node/links.h"
 #include "node/registry.h"
 #include "node/route.h"
@@ -281,7 +281,7 @@ static enum hm_verdict serve_call(hm_process *self, struct gen_server *server, h
     server->handling = true;
     server->calls++;
     enum hm_verdict verdict = HM_UNKNOWN;
-    if (hm_is_atom(request, TOO_DEEP)) {
+    if (hm_is_atom(request, LEFT_OUT)) {
         hm_reply(self, from, "{error, system_limit}");
         verdict = HM_CONTINUE;
     } else if (server->class->call) {

@@ -225,6 +225,7 @@ bool io_serve(struct hm_io_server *server, struct job *job) {
     case IO_GET_UNTIL: /* io:read, io:fread: their functions run on a BEAM only */
         put_error(server, "enotsup");
         return true;
+    case IO_LEFT_OUT: io_serve_refuse(server, job, "a request larger or deeper than allowed"); return true;
     case IO_REQUESTS: /* too deep for next_request */
     case IO_UNKNOWN: break;
     }

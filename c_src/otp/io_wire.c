@@ -1,5 +1,6 @@
 #include "otp/io_wire.h"
 
+#include "dist/left_out.h"
 #include "etf/utf8.h"
 #include "otp/io_format.h"
 #include "otp/io_pretty.h"
@@ -27,6 +28,7 @@ static const struct shape SHAPES[] = {
     {"get_until", 4, true, IO_GET_UNTIL},   {"get_password", 0, true, IO_GET_PASSWORD},
     {"getopts", 0, false, IO_GETOPTS},      {"setopts", 1, false, IO_SETOPTS},
     {"get_geometry", 1, false, IO_COLUMNS}, {"requests", 1, false, IO_REQUESTS},
+    {LEFT_OUT, 0, false, IO_LEFT_OUT},
 };
 
 static bool read_encoding(hm_term term, bool *latin1) {

@@ -26,6 +26,7 @@ enum io_request_kind {
     IO_COLUMNS,
     IO_ROWS,
     IO_REQUESTS,
+    IO_LEFT_OUT, /* it was too large to be taken from the connection: {error, system_limit} */
 };
 
 struct io_request {

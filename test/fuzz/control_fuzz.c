@@ -6,7 +6,7 @@
 
 #include "dist/control.h"
 #include "dist/flags.h"
-#include "dist/too_deep.h"
+#include "dist/left_out.h"
 #include "etf/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,9 +53,9 @@ static void compare_hot(const uint8_t *data, size_t size) {
 static void replace(const uint8_t *data, size_t size) {
     for (unsigned kind = CONTROL_SEND; kind <= CONTROL_GROUP_LEADER; kind++) {
         struct control control = {.kind = kind};
-        struct too_deep made;
+        struct left_out made;
         size_t term_size;
-        if (too_deep_replace(&control, bytes_of(data, size), &made))
+        if (left_out_replace(&control, bytes_of(data, size), &made))
             assert(check_term(bytes_of(made.term.bytes, made.term.size), NULL, &term_size) == 0 && term_size == made.term.size);
     }
 }

@@ -307,11 +307,202 @@ static void limits_fragments(void **state) {
     expect_down(f, DOWN_LIMIT);
 }
 
-static void refuses_large_frames(void **state) {
+/* ---- larger than allowed ---- */
+
+#define REF "\x5a\0\1\x77\x10golden@localhost\0\0\0\7\0\0\0\1"
+#define TO_N "\x68\4\x61\6" FROM "\x77\0\x77\1n"
+#define ASKS "\x68\3\x77\x09$gen_call\x68\2" FROM REF
+#define LEFT "\x77\x0c$hm_left_out"
+#define TEXT(text) text, sizeof(text) - 1
+
+/* Head, control, what the payload begins with, and a binary that makes `size` of it. */
+static void write_piece(struct writer *out, const char *head, size_t head_size, const char *begin, size_t begin_size, size_t size) {
+    size_t at = out->size;
+    writer_u32(out, 0);
+    writer_put(out, head, head_size);
+    writer_put(out, begin, begin_size);
+    if (size) {
+        writer_u8(out, ETF_BINARY);
+        writer_u32(out, (uint32_t)size);
+        memset(writer_reserve(out, size), 'x', size);
+        out->size += size;
+    }
+    assert_int_equal(out->error, 0);
+    set_be32(out->at + at, (uint32_t)(out->size - at - 4));
+}
+
+struct heard {
+    int calls, casts, others;
+};
+
+static void hear(struct side *side, struct channel *channel, const struct control *control, hm_term payload) {
+    struct heard *heard = side->context;
+    (void)channel;
+    if (control->kind == CONTROL_SEND_NAME && payload.size == sizeof ASKS LEFT - 1 && memcmp(payload.bytes, ASKS LEFT, payload.size) == 0)
+        heard->calls++;
+    else if (control->kind == CONTROL_SEND_NAME && payload.size == 2 && memcmp(payload.bytes, "\x61\7", 2) == 0)
+        heard->casts++;
+    else
+        heard->others++;
+}
+
+/* Sends the bytes in two parts, cut everywhere: each time these calls and casts are heard, and the connection stays. */
+static void put_cut_everywhere(struct fixture *f, const struct writer *out, size_t step, int calls, int casts) {
+    struct heard heard = {0, 0, 0};
+    int rounds = 0;
+    f->pair->b.on_control = hear;
+    f->pair->b.context = &heard;
+    for (size_t cut = 0; cut < out->size; cut += step) {
+        put(f, out->at, cut);
+        pair_settle(f->pair);
+        put(f, out->at + cut, out->size - cut);
+        pair_settle(f->pair);
+        rounds++;
+        assert_int_equal(f->pair->b.downs, 0);
+        assert_int_equal(heard.calls, rounds * calls);
+        assert_int_equal(heard.casts, rounds * casts);
+        assert_int_equal(heard.others, 0);
+    }
+    f->pair->b.on_control = NULL;
+    assert_string_equal(f->pair->b.logged, "peer.too_large");
+}
+
+static void leaves_out_large_frames(void **state) {
     struct fixture *f = *state;
+    for (unsigned round = 0; round < 4; round++) {
+        bool header = round & 1;
+        size_t size = round & 2 ? 40000 : 200;
+        struct writer out;
+        writer_init(&out, 1 << 20);
+        f->pair->b.ups = 0;
+        f->pair->b.dist.max_frame = size;
+        if (header)
+            write_piece(&out, TEXT("\x83\x44\0" TO_N), TEXT(ASKS), size);
+        else
+            write_piece(&out, TEXT("\x70\x83" TO_N "\x83"), TEXT(ASKS), size);
+        write_piece(&out, header ? "\x83\x44\0" TO_N : "\x70\x83" TO_N "\x83", header ? sizeof "\x83\x44\0" TO_N - 1 : sizeof "\x70\x83" TO_N "\x83" - 1,
+                    TEXT("\x61\7"), 0);
+        shake_hands(f, header ? FLAGS_OFFERED : FLAGS_OFFERED & ~FLAG_FRAGMENTS, "", 0);
+        uint64_t before = f->pair->b.dist.counters.over_frame;
+        put_cut_everywhere(f, &out, size == 200 ? 1 : 61, 1, 1);
+        assert_true(f->pair->b.dist.counters.over_frame > before + 100);
+        writer_fini(&out);
+        channel_close(f->pair->b.channel);
+        f->pair->b.channel = NULL;
+        close(f->fd);
+        f->fd = -1;
+    }
+}
+
+/* Three at a time and small ones between them: one is left out from its second piece on, one from a frame of it that is too large, one arrives. */
+static void leaves_out_large_fragmented_messages(void **state) {
+    struct fixture *f = *state;
+    struct writer out;
+    writer_init(&out, 1 << 20);
+#define FIRST(sequence, pieces) "\x83\x45\0\0\0\0\0\0\0" sequence "\0\0\0\0\0\0\0" pieces "\0"
+#define NEXT(sequence, piece) "\x83\x46\0\0\0\0\0\0\0" sequence "\0\0\0\0\0\0\0" piece
+    write_piece(&out, TEXT(FIRST("\1", "\4") TO_N), TEXT(ASKS), 400);
+    write_piece(&out, TEXT(FIRST("\2", "\2") TO_N), TEXT("\x61"), 0);
+    write_piece(&out, TEXT(FIRST("\3", "\3") TO_N), TEXT(""), 0);
+    write_piece(&out, TEXT(NEXT("\1", "\3")), TEXT(""), 400);
+    writer_put(&out, cast, CAST);
+    write_piece(&out, TEXT(NEXT("\1", "\2")), TEXT(""), 400);
+    write_piece(&out, TEXT(NEXT("\3", "\2")), TEXT(ASKS), 900);
+    write_piece(&out, TEXT(NEXT("\2", "\1")), TEXT("\7"), 0);
+    write_piece(&out, TEXT(NEXT("\1", "\1")), TEXT("x"), 0);
+    write_piece(&out, TEXT(NEXT("\3", "\1")), TEXT("x"), 0);
+    writer_put(&out, cast, CAST);
+    f->pair->b.dist.max_message = 900;
+    f->pair->b.dist.max_frame = 800;
     shake_hands(f, FLAGS_OFFERED, "", 0);
-    put(f, "\xff\xff\xff\xff", 4);
-    expect_down(f, DOWN_LIMIT);
+    put_cut_everywhere(f, &out, 1, 2, 3);
+    assert_int_equal(f->pair->b.dist.counters.over_message, f->pair->b.dist.counters.over_frame);
+    assert_int_equal(f->pair->b.dist.counters.over_message, out.size);
+    assert_int_equal(f->pair->b.channel->fragments.count, 0);
+    assert_int_equal(f->pair->b.channel->fragments.held_bytes, 0);
+    writer_fini(&out);
+}
+
+/* Its reason goes, what it does stays. */
+static void keeps_signals_with_large_reasons(void **state) {
+    static const struct {
+        const char *control;
+        size_t size;
+        enum control_kind kind;
+    } signals[] = {
+#define PEER "\x58\x77\x06" "b@host" "\0\0\0\1\0\0\0\0\0\0\0\7"
+        {TEXT("\x68\3\x61\x18" FROM PEER), CONTROL_EXIT},
+        {TEXT("\x68\3\x61\x1a" FROM PEER), CONTROL_EXIT2},
+        {TEXT("\x68\4\x61\x1c" FROM PEER REF), CONTROL_DOWN},
+    };
+    struct fixture *f = *state;
+    f->pair->b.dist.max_frame = 1000;
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct writer out;
+        writer_init(&out, 1 << 20);
+        write_piece(&out, TEXT("\x83\x44\0"), signals[i].control, signals[i].size, 100000);
+        f->pair->b.controls = 0;
+        put(f, out.at, out.size);
+        assert_true(pair_until(f->pair, one_more));
+        assert_int_equal(f->pair->b.downs, 0);
+        assert_int_equal(f->pair->b.control.kind, signals[i].kind);
+        assert_int_equal(f->pair->b.payload->size, 14);
+        assert_memory_equal(f->pair->b.payload->at, "\x77\x0csystem_limit", 14);
+        writer_fini(&out);
+    }
+}
+
+/* However large it says it is: no memory, and each part of it counts as a sign of life. */
+static void passes_over_the_largest_frame(void **state) {
+    static uint8_t part[60000];
+    struct fixture *f = *state;
+    struct writer out;
+    writer_init(&out, 1 << 20);
+    write_piece(&out, TEXT("\x83\x44\0" TO_N), TEXT(ASKS), 0);
+    set_be32(out.at, UINT32_MAX);
+    shake_hands(f, FLAGS_OFFERED, "", 0);
+    put(f, out.at, out.size);
+    struct channel *channel = f->pair->b.channel;
+    for (int i = 0; i < 300; i++) {
+        channel->tick.was_read = false;
+        if (i % 100 == 50)
+            input_shrink(channel);
+        put(f, part, sizeof part);
+        pair_settle(f->pair);
+        assert_int_equal(f->pair->b.downs, 0);
+        assert_true(channel->tick.was_read);
+    }
+    assert_int_equal(f->pair->b.controls, 1);
+    assert_int_equal(channel->input.unwanted, UINT32_MAX - (out.size - 4) - 300 * sizeof part);
+    assert_true(channel->input.capacity <= 64 * 1024);
+    assert_null(channel->input.large);
+    writer_fini(&out);
+}
+
+/* Nobody knows whom it is for. */
+static void refuses_large_control_messages(void **state) {
+    struct fixture *f = *state;
+    struct writer out;
+    for (int fragment = 0; fragment < 2; fragment++) {
+        writer_init(&out, 1 << 20);
+        f->pair->b.ups = f->pair->b.downs = 0;
+        f->pair->b.dist.max_frame = 64 * 1024;
+        if (fragment)
+            write_piece(&out, TEXT(FIRST("\1", "\2")), TEXT("\x68\3"), 100000);
+        else
+            write_piece(&out, TEXT("\x83\x44\0"), TEXT("\x68\3"), 100000);
+        shake_hands(f, FLAGS_OFFERED, "", 0);
+        put(f, out.at, out.size);
+        expect_down(f, DOWN_LIMIT);
+        assert_non_null(strstr(f->pair->b.detail, "max-frame"));
+        writer_fini(&out);
+        channel_close(f->pair->b.channel);
+        channel_close(f->pair->a.channel);
+        f->pair->a.channel = f->pair->b.channel = NULL;
+        close(f->fd);
+        f->fd = -1;
+    }
 }
 
 static void refuses_long_handshake_messages(void **state) {
@@ -334,7 +525,11 @@ int main(void) {
         TEST(ignores_unknown_operations),
         TEST(survives_a_full_table_of_names),
         TEST(limits_fragments),
-        TEST(refuses_large_frames),
+        TEST(leaves_out_large_frames),
+        TEST(leaves_out_large_fragmented_messages),
+        TEST(keeps_signals_with_large_reasons),
+        TEST(passes_over_the_largest_frame),
+        TEST(refuses_large_control_messages),
         TEST(refuses_long_handshake_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static void puts_golden_fragments_together(void **state) {
 
 static int add(struct fragments *fragments, uint64_t sequence, uint64_t fragment, bool first, const char *text,
                struct fragments_message *message) {
-    struct frame frame = {first ? FRAME_FIRST : FRAME_NEXT, sequence, fragment, bytes_of(text, strlen(text))};
+    struct frame frame = {.kind = first ? FRAME_FIRST : FRAME_NEXT, .sequence = sequence, .fragment = fragment, .rest = bytes_of(text, strlen(text))};
     return fragments_add(fragments, &frame, first ? 2 : 0, message);
 }
 
@@ -102,9 +102,86 @@ static void keeps_to_its_limits(void **state) {
     assert_int_equal(add(&f, 2, 9, true, "bb", &m), 0);
     assert_int_equal(add(&f, 3, 9, true, "cc", &m), HM_ELIMIT);
     assert_int_equal(add(&f, 2, 8, false, "1234", &m), 0);
-    assert_int_equal(add(&f, 2, 7, false, "5", &m), HM_ELIMIT);
     fragments_fini(&f);
     assert_int_equal(f.held_bytes, 0);
+}
+
+static void expect_left_out(struct fragments_message *message, const char *control, const char *head, uint64_t size, int error) {
+    assert_null(message->payload);
+    assert_int_equal(message->error, error);
+    assert_int_equal(message->size, size);
+    assert_int_equal(message->control.size, strlen(control));
+    assert_memory_equal(message->control.at, control, strlen(control));
+    assert_int_equal(message->head_size, strlen(head));
+    assert_memory_equal(message->head, head, strlen(head));
+    free_message(message);
+}
+
+/* What was collected goes at once, the rest as it comes; the others go on, and the number is free again behind the last piece. */
+static void leaves_out_what_is_too_large(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 3, 12);
+    assert_int_equal(add(&f, 1, 4, true, "aa123", &m), 0);
+    assert_int_equal(add(&f, 2, 2, true, "bb45", &m), 0);
+    assert_int_equal(add(&f, 1, 3, false, "6789", &m), 1);
+    expect_left_out(&m, "aa", "1236789", 3 + 3 * 4, HM_ELIMIT);
+    assert_int_equal(f.held_bytes, 4);
+    assert_int_equal(f.count, 2);
+    assert_int_equal(add(&f, 1, 2, false, "long as it may be", &m), 0);
+    assert_int_equal(add(&f, 2, 1, false, "67", &m), 1);
+    expect(&m, "bb", "4567");
+    assert_int_equal(add(&f, 1, 2, false, "x", &m), HM_EBADTERM); /* in order, as ever */
+    assert_int_equal(add(&f, 1, 1, false, "x", &m), 0);
+    assert_int_equal(f.count, 0);
+    assert_int_equal(f.held_bytes, 0);
+    assert_int_equal(add(&f, 1, 1, false, "x", &m), HM_EBADTERM);
+    /* The first piece, and the only one. */
+    assert_int_equal(add(&f, 1, UINT64_MAX, true, "aa12345678901", &m), 1);
+    expect_left_out(&m, "aa", "12345678901", UINT64_MAX, HM_ELIMIT);
+    assert_int_equal(add(&f, 2, 1, true, "bb12345678901", &m), 1);
+    expect_left_out(&m, "bb", "12345678901", 11, HM_ELIMIT);
+    assert_int_equal(f.count, 1);
+    /* Those are unfinished, too. */
+    assert_int_equal(add(&f, 3, 9, true, "cc", &m), 0);
+    assert_int_equal(add(&f, 4, 9, true, "dd", &m), 0);
+    assert_int_equal(add(&f, 5, 9, true, "ee", &m), HM_ELIMIT);
+    fragments_fini(&f);
+    assert_int_equal(f.held_bytes, 0);
+}
+
+/* Of a frame that is not kept there is the head. */
+static void leaves_out_what_was_cut(void **state) {
+    struct frame first = {.kind = FRAME_FIRST, .sequence = 1, .fragment = 3, .rest = bytes_of("aahead", 6), .cut = 1000};
+    struct frame next = {.kind = FRAME_NEXT, .sequence = 2, .fragment = 1, .rest = bytes_of("more", 4), .cut = 2000};
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 3, 1000);
+    assert_int_equal(fragments_add(&f, &first, 2, &m), 1);
+    expect_left_out(&m, "aa", "head", 3000, HM_ELIMIT);
+    assert_int_equal(add(&f, 2, 2, true, "bbone", &m), 0);
+    assert_int_equal(fragments_add(&f, &next, 0, &m), 1);
+    expect_left_out(&m, "bb", "onemore", 2003, HM_ELIMIT);
+    assert_int_equal(add(&f, 1, 2, false, "x", &m), 0);
+    next.sequence = 1;
+    assert_int_equal(fragments_add(&f, &next, 0, &m), 0);
+    assert_int_equal(f.count, 0);
+    fragments_fini(&f);
+}
+
+/* No more of it is kept than an answer needs. */
+static void keeps_a_short_head(void **state) {
+    static char piece[10003];
+    struct fragments f;
+    struct fragments_message m;
+    memset(piece, 'x', sizeof piece - 1);
+    fragments_init(&f, 1, 15000);
+    assert_int_equal(add(&f, 1, 2, true, piece, &m), 0);
+    assert_int_equal(add(&f, 1, 1, false, piece, &m), 1);
+    assert_int_equal(m.head_size, LEFT_OUT_HEAD);
+    assert_int_equal(m.size, 20002);
+    free_message(&m);
+    fragments_fini(&f);
 }
 
 /* What was announced costs nothing, what arrived no more than twice its size. */
@@ -128,6 +205,9 @@ int main(void) {
         cmocka_unit_test(takes_sequences_in_turns),
         cmocka_unit_test(refuses_what_is_out_of_order),
         cmocka_unit_test(keeps_to_its_limits),
+        cmocka_unit_test(leaves_out_what_is_too_large),
+        cmocka_unit_test(leaves_out_what_was_cut),
+        cmocka_unit_test(keeps_a_short_head),
         cmocka_unit_test(holds_no_more_than_has_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

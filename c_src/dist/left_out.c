@@ -1,4 +1,4 @@
-#include "dist/too_deep.h"
+#include "dist/left_out.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 enum { ATOM_HEAD = 2 };
 
-static void put_atom(struct too_deep *made, size_t at, const char *text) {
+static void put_atom(struct left_out *made, size_t at, const char *text) {
     size_t size = strlen(text);
     made->room[at] = ETF_SMALL_ATOM_UTF8;
     made->room[at + 1] = (uint8_t)size;
@@ -25,21 +25,24 @@ static bool next_element(struct bytes payload, size_t *at, hm_term *element) {
     return true;
 }
 
-/* {'$gen_call', From, _}, {io_reply, As, _}; {Ref, _} and {[alias | Ref], _}, which are answers. */
+/* {'$gen_call', From, _}, {io_request, From, As, _}, {io_reply, As, _}; {Ref, _} and {[alias | Ref], _}, which are answers. */
 static bool keeps_head(struct bytes payload, size_t *head) {
-    hm_term first, second;
+    hm_term first, next;
     size_t at = 2;
     if (payload.size < 2 || payload.at[0] != ETF_SMALL_TUPLE || !next_element(payload, &at, &first))
         return false;
     enum hm_type type = hm_term_type(first);
-    bool answer = payload.at[1] == 2 && (type == HM_TYPE_REFERENCE || type == HM_TYPE_LIST);
-    bool request = payload.at[1] == 3 && (hm_is_atom(first, "$gen_call") || hm_is_atom(first, "io_reply")) &&
-                   next_element(payload, &at, &second);
+    unsigned arity = payload.at[1];
+    bool waits = arity == 2 && (type == HM_TYPE_REFERENCE || type == HM_TYPE_LIST);
+    if (arity == 3 && (hm_is_atom(first, "$gen_call") || hm_is_atom(first, "io_reply")))
+        waits = next_element(payload, &at, &next);
+    else if (arity == 4 && hm_is_atom(first, "io_request"))
+        waits = next_element(payload, &at, &next) && next_element(payload, &at, &next);
     *head = at;
-    return answer || request;
+    return waits;
 }
 
-bool too_deep_replace(const struct control *control, struct bytes payload, struct too_deep *made) {
+bool left_out_replace(const struct control *control, struct bytes payload, struct left_out *made) {
     size_t head;
     switch (control->kind) {
     case CONTROL_EXIT:
@@ -48,14 +51,14 @@ bool too_deep_replace(const struct control *control, struct bytes payload, struc
         put_atom(made, 0, "system_limit");
         return true;
     case CONTROL_SPAWN_REQUEST:
-        put_atom(made, 0, TOO_DEEP);
+        put_atom(made, 0, LEFT_OUT);
         return true;
     default:
         break;
     }
-    if (!keeps_head(payload, &head) || head > sizeof made->room - ATOM_HEAD - strlen(TOO_DEEP))
+    if (!keeps_head(payload, &head) || head > sizeof made->room - ATOM_HEAD - strlen(LEFT_OUT))
         return false;
     memcpy(made->room, payload.at, head);
-    put_atom(made, head, TOO_DEEP);
+    put_atom(made, head, LEFT_OUT);
     return true;
 }
