@@ -12,7 +12,8 @@ groups() ->
                       alive_true, silent_ones_are_closed, silent_node_is_given_up]},
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
-     {hermod_only, [], [links_without_unlink_id, oversized_frame, max_frame, half_open_limit, unfinished_fragments, deep_term, deep_terms_of_a_beam, does_not_read]}].
+     {hermod_only, [], [links_without_unlink_id, oversized_frame, largest_frame, large_control, half_open_limit,
+                         unfinished_fragments, deep_term, deep_terms_of_a_beam, large_messages_of_a_beam, does_not_read]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -250,21 +251,72 @@ links_without_unlink_id(C) ->
     gen_tcp:close(S),
     still_serves(C).
 
-oversized_frame(C) ->
+%% It says that it is larger than allowed: whoever waits for the message in it is answered at once, and what comes behind it is taken.
+oversized_frame(_) ->
+    T = #{node := N} = target:start(#{args => ["--max-frame", "1M"]}),
+    P = target:start_peer(),
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(T, #{name => Name}),
+    Me = self_pid(Name),
+    Size = 2000000,
+    Ask = ask(Me, <<Size:32>>),
+    ok = gen_tcp:send(S, [<<(iolist_size(Ask) + Size):32>>, Ask, binary:copy(<<0>>, 20000)]),
+    {2, _, Me} = fakenode:control(S, 2),
+    ok = gen_tcp:send(S, binary:copy(<<0>>, Size - 20000)),
+    ok = fakenode:send(S, fakenode:frame({6, Me, '', subject}, {'$gen_cast', behind})),
+    ?ON(P, target:wait(fun() -> [{cast, behind}] =:= given:call(N, events) end)),
+    gen_tcp:close(S),
+    [target:stop(X) || X <- [T, P]].
+
+%% As large as its length can say, and all of it comes: no memory for it, and others are answered as ever.
+largest_frame(_) ->
+    T = #{node := N, ospid := OsPid} = target:start(#{}),
+    P = target:start_peer(),
+    Name = fakenode:name(),
+    {ok, S} = fakenode:connect(T, #{name => Name}),
+    Ask = ask(self_pid(Name), <<16#fffffff0:32>>),
+    ?ON(P, before = given:call(N, {echo, before})),
+    Before = resident(OsPid),
+    {Sender, Ref} = spawn_monitor(fun() ->
+        receive go -> ok end,
+        ok = gen_tcp:send(S, [<<16#ffffffff:32>>, Ask]),
+        sent(S, 16#ffffffff - iolist_size(Ask), binary:copy(<<0>>, 1000000)),
+        ok = fakenode:send(S, fakenode:frame({6, self_pid(Name), '', subject}, {'$gen_cast', behind}))
+    end),
+    ok = gen_tcp:controlling_process(S, Sender),
+    Sender ! go,
+    Calls = calls_until({'DOWN', Ref}, fun() -> ?ON(P, during = given:call(N, {echo, during})) end, 0),
+    true = Calls > 0,
+    ?ON(P, target:wait(fun() -> [{cast, behind}] =:= given:call(N, events) end, 120000)),
+    Grown = resident(OsPid) - Before,
+    ct:log("~p calls meanwhile; ~p KiB more than before", [Calls, Grown]),
+    true = Grown < 32 * 1024,
+    [target:stop(X) || X <- [T, P]].
+
+sent(_, 0, _) -> ok;
+sent(S, Left, Part) when Left < byte_size(Part) -> ok = gen_tcp:send(S, binary_part(Part, 0, Left));
+sent(S, Left, Part) -> ok = gen_tcp:send(S, Part), sent(S, Left - byte_size(Part), Part).
+
+calls_until(Down = {'DOWN', Ref}, Call, N) ->
+    receive {'DOWN', Ref, process, _, Why} -> normal = Why, N after 0 -> Call(), calls_until(Down, Call, N + 1) end.
+
+%% The most that it ever had, in KiB.
+resident(OsPid) ->
+    {ok, Status} = file:read_file("/proc/" ++ integer_to_list(OsPid) ++ "/status"),
+    {match, [KiB]} = re:run(Status, "VmHWM:\\s+(\\d+) kB", [{capture, all_but_first, list}]),
+    list_to_integer(KiB).
+
+%% The head of a frame: a call of the subject with a binary of that size.
+ask(Me, Size) ->
+    Call = term_to_binary({'$gen_call', {Me, make_ref()}, <<>>}),
+    [112, term_to_binary({6, Me, '', subject}), binary_part(Call, 0, byte_size(Call) - 4), Size].
+
+%% Nobody knows what it is, or for whom: that connection ends.
+large_control(C) ->
     {ok, S} = fakenode:connect(t(C), #{}),
-    ok = gen_tcp:send(S, <<16#ffffffff:32, 112, 131>>),
+    ok = gen_tcp:send(S, [<<16#ffffffff:32, 112, 131, 104, 3>>, <<109, 16#fffffff0:32>>, binary:copy(<<0>>, 20000)]),
     fakenode:closed(S),
     still_serves(C).
-
-max_frame(_) ->
-    T = #{node := N} = target:start(#{args => ["--max-frame", "1048576"]}),
-    P = target:start_peer(),
-    ?ON(P, small = given:call(N, {echo, small})),
-    {ok, S} = fakenode:connect(T, #{}),
-    ok = gen_tcp:send(S, <<2000000:32, 112>>),
-    fakenode:closed(S),
-    ?ON(P, still = given:call(N, {echo, still})),
-    [target:stop(X) || X <- [T, P]].
 
 %% More strangers than the cap: those who are in are served, and when the strangers are gone others get in.
 half_open_limit(_) ->
@@ -342,3 +394,67 @@ deep_terms_of_a_beam(C) ->
         monitor_node(N, false)
     end),
     still_serves(C).
+
+%% The same for those that are larger than --max-message, by all ways that a message can take. Others notice nothing.
+large_messages_of_a_beam(C) ->
+    T = #{node := N} = target:start(#{args => ["--max-message", "1M"]}),
+    P = target:start_peer(),
+    {Stop, Answered} = ?ON(given:peer(C), begin
+        Caller = spawn(fun() -> caller(N, 0) end),
+        {Caller, fun() -> Caller ! {self(), count}, receive {Caller, Count} -> Count end end}
+    end),
+    ?ON(P, begin
+        Big = binary:copy(<<"x">>, 3000000),
+        Deaf = given:reporting(N),
+        true = net_kernel:connect_node(N),
+        monitor_node(N, true),
+        {error, system_limit} = gen_server:call({subject, N}, {size, Big}),
+        {error, system_limit} = gen_server:call(Deaf, {size, Big}, infinity),
+        [begin
+             Send(Big),
+             Send(small)
+         end || Send <- [fun(M) -> Deaf ! M end, fun(M) -> {subject, N} ! M end, fun(M) -> gen_server:cast(Deaf, M) end,
+                         fun(M) -> gen_server:cast({subject, N}, M) end]],
+        ?EXPECT({subject, Deaf, {info, small}}),
+        ?EXPECT({subject, Deaf, {cast, small}}),
+        [{info, small}, {cast, small}] = given:call(N, events),
+        {'EXIT', {{erpc, system_limit}, _}} = (catch erpc:call(N, erlang, byte_size, [Big])),
+        {badrpc, _} = rpc:call(N, erlang, byte_size, [Big]),
+        {error, system_limit} = io:request(erpc:call(N, erlang, whereis, [user]), {put_chars, unicode, Big}),
+        %% exit/2, and a link that breaks
+        Exited = given:child(N),
+        Ref1 = monitor(process, Exited),
+        exit(Exited, Big),
+        ?EXPECT({'DOWN', Ref1, process, Exited, system_limit}),
+        Linked = given:child(N),
+        Ref2 = monitor(process, Linked),
+        spawn(fun() -> link(Linked), given:call(Linked, {echo, linked}), exit(Big) end),
+        ?EXPECT({'DOWN', Ref2, process, Linked, system_limit}),
+        %% a monitor
+        Watched = given:idle(),
+        Ref3 = given:call(Deaf, {monitor, Watched}),
+        given:ended(Watched, Big),
+        ?EXPECT({subject, Deaf, {info, {'DOWN', Ref3, process, Watched, system_limit}}}),
+        %% an answer
+        register(large_answers, spawn(fun Loop() -> receive {'$gen_call', From, _} -> gen_server:reply(From, Big), Loop() end end)),
+        {error, {hermod, -6}} = gen_server:call({subject, N}, {call, {large_answers, node()}, x, 30000}),
+        %% many at once: some fit in beside the others, each is answered
+        Fits = binary:copy(<<"x">>, 700000),
+        Outcomes = given:parallel([fun() -> gen_server:call({subject, N}, {size, Fits}, 30000) end || _ <- lists:seq(1, 8)]),
+        [] = [O || O <- Outcomes, O =/= 700000, O =/= {error, system_limit}],
+        700000 = gen_server:call({subject, N}, {size, Fits}),
+        [] = given:mailbox(),
+        monitor_node(N, false)
+    end),
+    target:await_line(T, "peer.too_large .*node=.* 30[0-9]+ bytes.*max-message"),
+    true = ?ON(given:peer(C), begin
+        Before = Answered(),
+        target:wait(fun() -> Answered() > Before end),
+        exit(Stop, kill)
+    end),
+    [target:stop(X) || X <- [T, P]].
+
+caller(N, Count) ->
+    during = given:call(N, {echo, during}, 20000),
+    receive {Who, count} -> Who ! {self(), Count} after 0 -> ok end,
+    caller(N, Count + 1).

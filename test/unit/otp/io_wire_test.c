@@ -48,6 +48,7 @@ static void every_request_is_known(void **state) {
         {"{requests, getopts}", IO_UNKNOWN, false},
         {"{put_ansi, [], [red, \"x\"]}", IO_UNKNOWN, false}, /* OTP 29, which then sends characters */
         {"{put_chars, utf16, \"x\"}", IO_UNKNOWN, false},
+        {"'$hm_left_out'", IO_LEFT_OUT, false},
         {"{put_chars}", IO_UNKNOWN, false},
         {"{}", IO_UNKNOWN, false},
         {"{1, 2, 3, 4, 5, 6, 7}", IO_UNKNOWN, false},
