@@ -51,7 +51,7 @@ enum down_reason {
     DOWN_ALIVE,       /* the peer holds an older connection of ours and did not give it up */
     DOWN_TICK,        /* nothing was heard for net_ticktime */
     DOWN_PROTOCOL,    /* it sent what the protocol does not allow */
-    DOWN_LIMIT,       /* a frame, message, depth or number of fragments over our limit */
+    DOWN_LIMIT,       /* a control message, the number of fragments, or what waits for it, over our limit */
     DOWN_MEMORY,
 };
 enum { DOWN_REASONS = DOWN_MEMORY + 1 };
@@ -118,8 +118,8 @@ struct dist {
     uint32_t tick_interval_ms;    /* net_ticktime / net_tickintensity, 15000 */
     uint32_t tick_intensity;      /* 4 */
     uint32_t max_half_open;       /* accepted channels that are not up yet, 128 */
-    uint32_t max_frame;           /* bytes of one frame, 128 MiB */
-    uint64_t max_message;         /* of one message made of fragments, and of all unfinished ones; 512 MiB */
+    uint32_t max_frame;           /* bytes of one frame, 128 MiB; of a larger one the message is left out */
+    uint64_t max_message;         /* of one message made of fragments, and of all unfinished ones, 512 MiB; what is larger is left out */
     uint32_t max_fragments;       /* unfinished sequences of one peer, 64 */
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */

@@ -157,8 +157,8 @@ HM_API int hm_castf(hm_process *self, hm_address to, const char *pattern, ...);
 HM_API bool hm_is_busy(hm_node *node, const hm_node_name *peer);
 
 /* The outcome of hm_call, as a message of the process that called: error 0 and the reply; HM_ENOPROC, HM_ENOCONNECTION, HM_ETIMEOUT, HM_ELIMIT
- * (the reply was nested deeper than hm_options.max_depth), or HM_EEXIT and the exit reason of the server. The term is borrowed until it returns (size 0
- * when there is none). */
+ * (the reply was larger, or nested deeper, than hm_options allows), or HM_EEXIT and the exit reason of the server. The term is borrowed until it
+ * returns (size 0 when there is none). */
 typedef enum hm_verdict hm_call_done(hm_process *self, void *arg, int error, hm_term reply);
 
 /* gen_server:call from C: monitored, with a timeout (ms; negative: infinity). Borrows the request. done is called exactly once, except when this

@@ -66,7 +66,59 @@ static void every_allocation_may_fail(void **state) {
     block_release(middle);
 }
 
+#define REF "\x5a\0\1\x77\x06" "a@host\0\0\0\7\0\0\0\1"
+#define ANSWER "\x68\2" REF
+#define INSTEAD ANSWER "\x77\x0c$hm_left_out"
+
+static bool one_came(struct pair *pair) {
+    return pair->a.downs || pair->b.downs || pair->b.controls > 0;
+}
+
+/* The answer to a call is too large for what memory there is: whoever waits for it is told so, and the connection stays. */
+static bool is_left_out(uint64_t flags, struct block *middle, struct block *answer, long n) {
+    struct pair *pair = pair_new();
+    pair->a.dist.flags &= flags;
+    assert_true(pair_connect(pair) && pair_until(pair, pair_both_up));
+    /* One that the buffer grows for, so that as much of the next one comes with its first read. */
+    assert_int_equal(side_send_name(&pair->a, 1, "name", (hm_term){middle->at, middle->size}, middle), 0);
+    assert_true(pair_until(pair, one_came));
+    pair->b.controls = 0;
+    assert_int_equal(side_send_name(&pair->a, 1, "name", (hm_term){answer->at, answer->size}, answer), 0);
+    alloc_fail_at(n);
+    bool came = pair_until(pair, one_came);
+    alloc_fail_never();
+    assert_true(came);
+    bool left_out = pair->b.controls > 0 && pair->b.payload && pair->b.payload->size == sizeof INSTEAD - 1 &&
+                    memcmp(pair->b.payload->at, INSTEAD, sizeof INSTEAD - 1) == 0;
+    if (left_out) {
+        assert_string_equal(pair->b.logged, "peer.too_large");
+        pair->b.controls = 0;
+        assert_int_equal(side_send_name(&pair->a, 1, "name", (hm_term){answer->at, answer->size}, answer), 0);
+        assert_true(pair_until(pair, one_came));
+        assert_int_equal(pair->b.payload->size, answer->size);
+        assert_int_equal(pair->a.downs + pair->b.downs, 0);
+    }
+    pair_free(pair);
+    return left_out;
+}
+
+static void a_large_message_alone_is_lost(void **state) {
+    struct block *answer = block_new(sizeof ANSWER - 1 + 5 + 300000), *middle = binary(60000);
+    (void)state;
+    memset(answer->at, 0, answer->size);
+    memcpy(answer->at, ANSWER "\x6d\0\x04\x93\xe0", sizeof ANSWER - 1 + 5);
+    for (int round = 0; round < 2; round++) {
+        int times = 0;
+        for (long n = 0; n < 20; n++)
+            times += is_left_out(round ? ~(uint64_t)0 : ~FLAG_FRAGMENTS, middle, answer, n);
+        assert_true(times > 0);
+    }
+    assert_int_equal(answer->references, 1);
+    block_release(answer);
+    block_release(middle);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(a_large_message_alone_is_lost)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
