@@ -1,7 +1,8 @@
 /*
  * libevent 2.1 has no hook before polling (evwatch came with 2.2). An event that is activated inside a callback runs
- * behind those that are active already and before the next poll: that is the end of the round. Left-over work must not
- * use the same way, or sockets would starve: a timer of 0 ms comes after the next poll.
+ * behind those that are active already and before the next poll: that is the end of the round. Mostly there are no others, since a node
+ * with one caller has one socket to read: then the end of that callback is the end of the round. Left-over work must use neither way, or
+ * sockets would starve: a timer of 0 ms comes after the next poll.
  */
 #include "base/turn.h"
 
@@ -18,11 +19,12 @@ enum {
 TAILQ_HEAD(task_queue, turn_task);
 
 struct turn {
+    struct event_base *base;
     struct event *end_of_round; /* made active by hand */
     struct event *next_round;   /* a timer of 0 ms */
     struct task_queue stages[TURN_STAGES];
     unsigned run_budget;
-    bool armed, running;
+    bool armed, running, entered;
 };
 
 static bool has_work(const struct turn *turn) {
@@ -75,6 +77,7 @@ struct turn *turn_new(struct event_base *base, unsigned run_budget) {
         return NULL;
     for (int i = 0; i < TURN_STAGES; i++)
         TAILQ_INIT(&turn->stages[i]);
+    turn->base = base;
     turn->run_budget = run_budget;
     turn->end_of_round = event_new(base, -1, 0, run_turn, turn);
     turn->next_round = event_new(base, -1, 0, run_turn, turn);
@@ -101,16 +104,33 @@ void turn_free(struct turn *turn) {
     free(turn);
 }
 
+static void arm(struct turn *turn) {
+    turn->armed = true;
+    event_active(turn->end_of_round, EV_TIMEOUT, 0);
+}
+
 void turn_add(struct turn *turn, enum turn_stage stage, struct turn_task *task) {
     if (task->queued)
         return;
     task->queued = true;
     task->stage = (unsigned char)stage;
     TAILQ_INSERT_TAIL(&turn->stages[stage], task, link);
-    if (!turn->armed && !turn->running) {
-        turn->armed = true;
-        event_active(turn->end_of_round, EV_TIMEOUT, 0);
-    }
+    if (!turn->armed && !turn->running && !turn->entered)
+        arm(turn);
+}
+
+void turn_enter(struct turn *turn) {
+    turn->entered = true;
+}
+
+void turn_leave(struct turn *turn) {
+    turn->entered = false;
+    if (turn->armed || !has_work(turn))
+        return;
+    if (event_base_get_num_events(turn->base, EVENT_BASE_COUNT_ACTIVE) == 0)
+        run_turn(-1, 0, turn);
+    else
+        arm(turn);
 }
 
 void turn_remove(struct turn *turn, struct turn_task *task) {

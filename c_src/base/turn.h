@@ -34,6 +34,10 @@ void turn_free(struct turn *turn);
 /* Queues the task unless it is queued already (in whatever stage). */
 void turn_add(struct turn *turn, enum turn_stage stage, struct turn_task *task);
 void turn_remove(struct turn *turn, struct turn_task *task);
+/* Around all that a callback of the loop does: when no other is due in this round the turn runs as turn_leave, which saves the loop an
+ * event. So turn_leave is the callback's last act: its object may be gone. */
+void turn_enter(struct turn *turn);
+void turn_leave(struct turn *turn);
 /* The object of a task. */
 #define turn_owner(task, type, member) ((type *)(void *)((char *)(task) - offsetof(type, member)))
 

@@ -196,9 +196,7 @@ static void coalesce_reads(struct channel *channel, struct mono now, size_t take
     }
 }
 
-void input_on_readable(evutil_socket_t fd, short what, void *arg) {
-    (void)fd;
-    struct channel *channel = arg;
+static void read_socket(struct channel *channel, bool timeout) {
     struct input *input = &channel->input;
     struct mono now = mono_now();
     size_t taken = 0;
@@ -241,7 +239,16 @@ void input_on_readable(evutil_socket_t fd, short what, void *arg) {
         input->was_used = true;
         tick_read(&channel->tick, now);
     }
-    coalesce_reads(channel, now, taken, what & EV_TIMEOUT);
+    coalesce_reads(channel, now, taken, timeout);
+}
+
+void input_on_readable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    struct channel *channel = arg;
+    struct turn *turn = channel->dist->turn;
+    turn_enter(turn);
+    read_socket(channel, what & EV_TIMEOUT);
+    turn_leave(turn);
 }
 
 void input_shrink(struct channel *channel) {

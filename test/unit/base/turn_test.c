@@ -127,6 +127,46 @@ static void slow_work_ends_the_turn(void **state) {
     turn = kept;
 }
 
+struct reading {
+    struct step step;
+    struct event *event;
+};
+
+static void read_and_add(evutil_socket_t fd, short what, void *arg) {
+    struct reading *reading = arg;
+    turn_enter(turn);
+    on_readable(fd, what, NULL);
+    add(&reading->step);
+    order[strlen(order)] = '(';
+    turn_leave(turn);
+    order[strlen(order)] = ')';
+}
+
+/* The turn comes when all callbacks of the round are done: inside of the last one when that said so. */
+static void runs_within_the_last_callback_of_a_round(void **state) {
+    int fds[2][2];
+    struct reading readings[2] = {{.step = make('a', TURN_RUN)}, {.step = make('b', TURN_RUN)}};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(fds[i]), 0);
+        readings[i].event = event_new(*state, fds[i][0], EV_READ | EV_PERSIST, read_and_add, &readings[i]);
+        event_add(readings[i].event, NULL);
+    }
+    assert_int_equal(write(fds[0][1], "x", 1), 1);
+    event_base_loop(*state, EVLOOP_ONCE);
+    assert_string_equal(order, "s(a)");
+    memset(order, 0, sizeof order);
+    assert_int_equal(write(fds[0][1], "x", 1), 1);
+    assert_int_equal(write(fds[1][1], "x", 1), 1);
+    event_base_loop(*state, EVLOOP_ONCE);
+    order[strcspn(order, "ab")] = order[strcspn(order, "ab") + 1] = '-'; /* whichever was first */
+    assert_string_equal(order, "s()s()--");
+    for (int i = 0; i < 2; i++) {
+        event_free(readings[i].event);
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+}
+
 static void free_runs_what_is_left(void **state) {
     struct event_base *base = *state;
     struct turn *kept = turn;
@@ -144,6 +184,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(removed_tasks_do_not_run, begin, end),
         cmocka_unit_test_setup_teardown(endless_work_lets_sockets_in, begin, end),
         cmocka_unit_test_setup_teardown(slow_work_ends_the_turn, begin, end),
+        cmocka_unit_test_setup_teardown(runs_within_the_last_callback_of_a_round, begin, end),
         cmocka_unit_test_setup_teardown(free_runs_what_is_left, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
