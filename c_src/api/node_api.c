@@ -138,7 +138,7 @@ static void set_dist(struct hm_node *node, const struct hm_options *options) {
     dist->max_half_open = DEFAULT(options->max_half_open, 128);
     dist->max_frame = DEFAULT(options->max_frame, 128u << 20);
     dist->max_message = DEFAULT(options->max_message, 512ull << 20);
-    dist->max_fragments = DEFAULT(options->max_fragments, 64);
+    dist->max_fragments = DEFAULT(options->max_fragments, 4096);
     dist->max_depth = DEFAULT(options->max_depth, 1024);
     dist->output_high = DEFAULT(options->output_high, 8u << 20);
     dist->output_max = DEFAULT(options->output_max, dist->output_high < (512u << 20) ? (size_t)1 << 30 : 2 * dist->output_high);

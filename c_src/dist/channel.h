@@ -120,7 +120,7 @@ struct dist {
     uint32_t max_half_open;       /* accepted channels that are not up yet, 128 */
     uint32_t max_frame;           /* bytes of one frame, 128 MiB; of a larger one the message is left out */
     uint64_t max_message;         /* of one message made of fragments, and of all unfinished ones, 512 MiB; what is larger is left out */
-    uint32_t max_fragments;       /* unfinished sequences of one peer, 64 */
+    uint32_t max_fragments;       /* unfinished sequences of one peer, 4096; a further one is left out */
     uint32_t max_depth;           /* nesting of terms, 1024 */
     size_t output_high, output_low; /* 8 MiB, 1 MiB */
     size_t output_max;            /* memory that may wait for a peer that does not read, 1 GiB; 0: any */

@@ -66,7 +66,7 @@ static __attribute__((cold)) bool pass_over(struct input *input) {
 }
 
 /* A frame that is not kept: its head says who waits for an answer. false: more bytes are needed for that. */
-static __attribute__((cold)) bool leave_out(struct channel *channel, uint32_t size, int error) {
+static __attribute__((cold)) bool leave_out(struct channel *channel, uint32_t size, enum left_out_why why) {
     struct input *input = &channel->input;
     uint32_t head = size < OVERSIZED_HEAD ? size : OVERSIZED_HEAD;
     if (input->end - input->start - 4 < head)
@@ -74,7 +74,7 @@ static __attribute__((cold)) bool leave_out(struct channel *channel, uint32_t si
     struct bytes body = bytes_of(input->at + input->start + 4, head);
     input->start += 4;
     input->unwanted = size;
-    message_on_head(channel, body, size, error);
+    message_on_head(channel, body, size, why);
     return true;
 }
 
@@ -83,7 +83,7 @@ static __attribute__((noinline)) bool start_large(struct channel *channel, uint3
     struct input *input = &channel->input;
     input->large = block_new(size);
     if (!input->large)
-        return leave_out(channel, size, HM_ENOMEM);
+        return leave_out(channel, size, LEFT_OUT_MEMORY);
     input->start += 4;
     input->large_filled = input->end - input->start;
     memcpy(input->large->at, input->at + input->start, input->large_filled);
@@ -101,7 +101,7 @@ static bool next_frame(struct channel *channel) {
         return false;
     uint32_t size = get_be32(input->at + input->start);
     if (size > channel->dist->max_frame)
-        return leave_out(channel, size, HM_ELIMIT);
+        return leave_out(channel, size, LEFT_OUT_FRAME);
     if (have - 4 < size)
         return size > LARGE_FRAME && start_large(channel, size);
     struct bytes body = bytes_of(input->at + input->start + 4, size);

@@ -9,10 +9,9 @@
 #include "etf/names.h"
 #include "etf/tags.h"
 
-/* Why a message is left out that is larger than it may be. */
+/* Why a message is left out, and the size: of its frame (LEFT_OUT_FRAME, LEFT_OUT_MEMORY), or about that of its fragments together. */
 struct excess {
-    int error;     /* HM_ELIMIT, HM_ENOMEM */
-    bool whole;    /* of a frame; else of the message whose fragments came */
+    enum left_out_why why;
     uint64_t size;
 };
 
@@ -114,23 +113,6 @@ static void tell(struct channel *channel, const struct control *control, hm_term
 
 /* ---- what is left out ---- */
 
-static void log_too_large(const struct channel *channel, const struct excess *excess, const char *answered) {
-    const struct dist *dist = channel->dist;
-    const struct log *log = dist->log;
-    struct escaped node = log_escape(node_name_bytes(channel->peer));
-    unsigned long long size = excess->size;
-    if (excess->error == HM_ENOMEM)
-        log_warn(log, "peer.too_large", "node=%s sends a message of %llu bytes, and there is no memory for it: it is left out%s", node.text,
-                 size, answered);
-    else if (excess->whole)
-        log_warn(log, "peer.too_large", "node=%s sends a frame of %llu bytes: its message is left out%s (more than the %llu of max-frame)",
-                 node.text, size, answered, (unsigned long long)dist->max_frame);
-    else
-        log_warn(log, "peer.too_large", "node=%s sends a message of about %llu bytes: it is left out%s (%s than the %llu of max-message)",
-                 node.text, size, answered, size > dist->max_message ? "more" : "with others that are unfinished more",
-                 (unsigned long long)dist->max_message);
-}
-
 static void log_too_deep(struct channel *channel) {
     if (!channel->depth_logged)
         log_warn(channel->dist->log, "peer.too_deep",
@@ -140,14 +122,40 @@ static void log_too_deep(struct channel *channel) {
     channel->depth_logged = true;
 }
 
+static void log_left_out(struct channel *channel, const struct excess *excess, bool answered) {
+    struct dist *dist = channel->dist;
+    char reason[160];
+    switch (excess->why) {
+    case LEFT_OUT_FRAME:
+        snprintf(reason, sizeof reason, "its frame is larger than the %llu of max-frame", (unsigned long long)dist->max_frame);
+        dist->counters.over_frame++;
+        break;
+    case LEFT_OUT_MESSAGE:
+        snprintf(reason, sizeof reason, "%s than the %llu of max-message", excess->size > dist->max_message ? "more" : "with others that are unfinished more",
+                 (unsigned long long)dist->max_message);
+        dist->counters.over_message++;
+        break;
+    case LEFT_OUT_COUNT:
+        snprintf(reason, sizeof reason, "%llu others are unfinished, max-fragments", (unsigned long long)dist->max_fragments);
+        dist->counters.over_fragments++;
+        break;
+    case LEFT_OUT_MEMORY:
+        snprintf(reason, sizeof reason, "there is no memory for it");
+        break;
+    case LEFT_OUT_DEPTH:
+        dist->counters.over_depth++;
+        log_too_deep(channel);
+        return;
+    }
+    log_warn(dist->log, "peer.too_large", "node=%s sends a message of about %llu bytes: it is left out%s (%s)", log_escape(node_name_bytes(channel->peer)).text,
+             (unsigned long long)excess->size, answered ? ", and who waits for it is told system_limit" : "", reason);
+}
+
 /* payload: its bytes, or the first of them. */
 static __attribute__((cold)) void leave_out(struct channel *channel, const struct control *control, struct bytes payload, const struct excess *excess) {
     struct left_out instead;
     bool answered = left_out_replace(control, payload, &instead);
-    if (excess)
-        log_too_large(channel, excess, answered ? ", and who waits for it is told system_limit" : "");
-    else
-        log_too_deep(channel);
+    log_left_out(channel, excess, answered);
     if (answered)
         tell(channel, control, instead.term, NULL);
 }
@@ -169,8 +177,7 @@ static void tell_with_payload(struct channel *channel, const struct control *con
     if (!error && size != rest.size)
         error = HM_EBADTERM;
     if (error == HM_ELIMIT) {
-        channel->dist->counters.over_depth++;
-        leave_out(channel, control, rest, NULL);
+        leave_out(channel, control, rest, &(struct excess){.why = LEFT_OUT_DEPTH});
     } else if (error) {
         fail_term(channel, error, "a message");
     } else {
@@ -240,7 +247,7 @@ static __attribute__((noinline)) void on_fragment(struct channel *channel, const
     result = fragments_add(&channel->fragments, frame, control_size, &message);
     if (result == HM_ELIMIT) {
         channel->dist->counters.over_fragments++;
-        channel_down(channel, DOWN_LIMIT, "too many unfinished messages (max-fragments)");
+        channel_down(channel, DOWN_LIMIT, "too many unfinished messages, also of those that are left out (max-fragments)");
         return;
     }
     if (result < 0)
@@ -248,9 +255,9 @@ static __attribute__((noinline)) void on_fragment(struct channel *channel, const
     if (result <= 0)
         return;
 
-    struct excess excess = {.error = message.payload ? HM_OK : message.error, .size = message.payload ? 0 : message.size};
-    if (!message.payload && !whole && message.error == HM_ELIMIT)
-        channel->dist->counters.over_message++;
+    struct excess excess = {0};
+    if (!message.payload)
+        excess = (struct excess){message.why, message.size};
     on_fragmented(channel, &message, whole ? whole : &excess);
     block_release(message.payload);
     free((void *)(uintptr_t)message.control.at);
@@ -275,8 +282,7 @@ void message_on_frame(struct channel *channel, struct bytes body, struct block *
     on_frame(channel, body, block, NULL);
 }
 
-void message_on_head(struct channel *channel, struct bytes head, uint32_t size, int error) {
-    struct excess excess = {.error = error, .whole = true, .size = size};
-    channel->dist->counters.over_frame += error == HM_ELIMIT;
+void message_on_head(struct channel *channel, struct bytes head, uint32_t size, enum left_out_why why) {
+    struct excess excess = {.why = why, .size = size};
     on_frame(channel, head, NULL, &excess);
 }

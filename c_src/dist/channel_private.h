@@ -123,8 +123,8 @@ void input_fini(struct channel *channel);
 /* channel_message.c */
 /* The body of a frame. block: where it lies, or NULL. */
 void message_on_frame(struct channel *channel, struct bytes body, struct block *block);
-/* The first bytes of the body of a frame that is not kept, its size, and why it is not: HM_ELIMIT, HM_ENOMEM. Who waits for the message in
+/* The first bytes of the body of a frame that is not kept, its size, and why it is not. Who waits for the message in
  * it gets an answer. */
-__attribute__((cold)) void message_on_head(struct channel *channel, struct bytes head, uint32_t size, int error);
+__attribute__((cold)) void message_on_head(struct channel *channel, struct bytes head, uint32_t size, enum left_out_why why);
 
 #endif

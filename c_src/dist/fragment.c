@@ -2,20 +2,32 @@
 
 #include <stdlib.h>
 
-/* Sequences are few (64) and each add copies up to 64 KiB, so that a list is searched as fast as a table. */
+/* A BEAM takes what its processes have as their pid; others may count. */
+#define HASH_FUNCTION(id, size, hash) ((void)(size), (hash) = hash_id(id))
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(sequence) ((sequence)->lost = true)
+#include <uthash.h>
+
+static unsigned hash_id(const void *bytes) {
+    uint64_t id;
+    memcpy(&id, bytes, sizeof id);
+    id *= 0x9e3779b97f4a7c15ull;
+    return (unsigned)(id >> 32) ^ (unsigned)id;
+}
+
 struct sequence {
-    LIST_ENTRY(sequence) link;
+    UT_hash_handle hh;
     uint64_t id;
     uint64_t next; /* the number that the next fragment must have */
     size_t filled;
     struct block *payload;
     size_t control_size;
     uint8_t *control; /* NULL: it is left out */
+    bool lost;        /* uthash has no memory for it */
 };
 
 void fragments_init(struct fragments *fragments, uint32_t max_count, uint64_t max_bytes) {
     *fragments = (struct fragments){.max_count = max_count, .max_bytes = max_bytes};
-    LIST_INIT(&fragments->open);
 }
 
 static void drop_bytes(struct fragments *fragments, struct sequence *sequence) {
@@ -28,23 +40,23 @@ static void drop_bytes(struct fragments *fragments, struct sequence *sequence) {
 }
 
 static void drop(struct fragments *fragments, struct sequence *sequence) {
-    drop_bytes(fragments, sequence);
-    LIST_REMOVE(sequence, link);
-    fragments->count--;
+    HASH_DEL(fragments->open, sequence);
     free(sequence);
 }
 
 void fragments_fini(struct fragments *fragments) {
-    while (!LIST_EMPTY(&fragments->open))
-        drop(fragments, LIST_FIRST(&fragments->open));
+    struct sequence *sequence, *next;
+    HASH_ITER(hh, fragments->open, sequence, next) {
+        drop_bytes(fragments, sequence);
+        drop(fragments, sequence);
+    }
+    fragments->count = fragments->left_out = 0;
 }
 
 static struct sequence *find(const struct fragments *fragments, uint64_t id) {
     struct sequence *sequence;
-    LIST_FOREACH(sequence, &fragments->open, link)
-        if (sequence->id == id)
-            return sequence;
-    return NULL;
+    HASH_FIND(hh, fragments->open, &id, sizeof id, sequence);
+    return sequence;
 }
 
 /* block->size is the capacity while the sequence is open; nobody else holds the block yet, so it may move. */
@@ -73,7 +85,7 @@ static int start(struct fragments *fragments, const struct frame *frame, size_t 
                  struct sequence **started) {
     if (find(fragments, frame->sequence) || control_size > frame->rest.size)
         return HM_EBADTERM;
-    if (fragments->count >= fragments->max_count)
+    if (fragments->left_out >= FRAGMENTS_REMEMBERED)
         return HM_ELIMIT;
     struct sequence *sequence = calloc(1, sizeof *sequence);
     if (!sequence)
@@ -87,7 +99,12 @@ static int start(struct fragments *fragments, const struct frame *frame, size_t 
     sequence->control_size = control_size;
     sequence->id = frame->sequence;
     sequence->next = frame->fragment;
-    LIST_INSERT_HEAD(&fragments->open, sequence, link);
+    HASH_ADD(hh, fragments->open, id, sizeof sequence->id, sequence);
+    if (sequence->lost) {
+        free(sequence->control);
+        free(sequence);
+        return HM_ENOMEM;
+    }
     fragments->count++;
     fragments->held_bytes += control_size;
     *started = sequence;
@@ -111,7 +128,9 @@ static void finish(struct fragments *fragments, struct sequence *sequence,
     take_control(sequence, message);
     message->payload = block;
     sequence->payload = NULL;
+    drop_bytes(fragments, sequence);
     drop(fragments, sequence);
+    fragments->count--;
 }
 
 static void put_head(struct fragments_message *message, const void *at, size_t size) {
@@ -123,7 +142,7 @@ static void put_head(struct fragments_message *message, const void *at, size_t s
 }
 
 /* Of what is left out the caller learns now, and not when its last piece has come: somebody may wait for an answer. */
-static void leave_out(struct fragments *fragments, struct sequence *sequence, const struct frame *frame, struct bytes piece, int error,
+static void leave_out(struct fragments *fragments, struct sequence *sequence, const struct frame *frame, struct bytes piece, enum left_out_why why,
                       struct fragments_message *message) {
     uint64_t whole = frame->cut ? frame->cut : piece.size, further;
     message->head_size = 0;
@@ -131,13 +150,31 @@ static void leave_out(struct fragments *fragments, struct sequence *sequence, co
         put_head(message, sequence->payload->at, sequence->filled);
     put_head(message, piece.at, piece.size);
     message->payload = NULL;
-    message->error = error;
+    message->why = why;
     if (__builtin_mul_overflow(whole, sequence->next, &further) || __builtin_add_overflow(whole + sequence->filled, further, &message->size))
         message->size = UINT64_MAX;
     take_control(sequence, message);
     drop_bytes(fragments, sequence);
+    fragments->count--;
     if (sequence->next == 0)
         drop(fragments, sequence);
+    else
+        fragments->left_out++;
+}
+
+/* HM_OK: the piece is collected. */
+static int collect(struct fragments *fragments, struct sequence *sequence, const struct frame *frame, struct bytes piece, enum left_out_why *why) {
+    *why = frame->cut ? LEFT_OUT_FRAME : LEFT_OUT_MESSAGE;
+    if (frame->cut || piece.size > fragments->max_bytes || fragments->held_bytes > fragments->max_bytes - piece.size)
+        return HM_ELIMIT;
+    *why = LEFT_OUT_COUNT;
+    if (fragments->count > fragments->max_count)
+        return HM_ELIMIT;
+    *why = LEFT_OUT_MEMORY;
+    if (append(sequence, piece, sequence->next))
+        return HM_ENOMEM;
+    fragments->held_bytes += piece.size;
+    return HM_OK;
 }
 
 int fragments_add(struct fragments *fragments, const struct frame *frame, size_t control_size,
@@ -158,17 +195,17 @@ int fragments_add(struct fragments *fragments, const struct frame *frame, size_t
         return HM_EBADTERM;
     sequence->next--;
     if (!sequence->control) {
-        if (sequence->next == 0)
+        if (sequence->next == 0) {
             drop(fragments, sequence);
+            fragments->left_out--;
+        }
         return 0;
     }
-    bool fits = !frame->cut && piece.size <= fragments->max_bytes && fragments->held_bytes <= fragments->max_bytes - piece.size;
-    int error = fits ? append(sequence, piece, sequence->next) : HM_ELIMIT;
-    if (error) {
-        leave_out(fragments, sequence, frame, piece, error, message);
+    enum left_out_why why;
+    if (collect(fragments, sequence, frame, piece, &why)) {
+        leave_out(fragments, sequence, frame, piece, why, message);
         return 1;
     }
-    fragments->held_bytes += piece.size;
     if (sequence->next > 0)
         return 0;
     finish(fragments, sequence, message);

@@ -13,6 +13,14 @@
 /* An atom: the arguments of a spawn request, the request of a call or to a device, or the answer to one, were left out. */
 #define LEFT_OUT "$hm_left_out"
 
+enum left_out_why {
+    LEFT_OUT_FRAME,   /* its frame is larger than allowed */
+    LEFT_OUT_MESSAGE, /* its fragments are, together or with those of others */
+    LEFT_OUT_COUNT,   /* too many others are unfinished */
+    LEFT_OUT_MEMORY,  /* there is none for it */
+    LEFT_OUT_DEPTH,   /* it is nested too deep */
+};
+
 /* Who asks and what for: a pid and an alias, whose node has the longest name there is, fit in. Of a payload no more needs to be kept. */
 enum { LEFT_OUT_HEAD = 4096 };
 

@@ -13,7 +13,7 @@ groups() ->
      {frames, [], [broken_frames, odd_control, unknown_operation, strangers_pids]},
      %% limits that a BEAM does not have
      {hermod_only, [], [links_without_unlink_id, oversized_frame, largest_frame, large_control, half_open_limit,
-                         unfinished_fragments, deep_term, deep_terms_of_a_beam, large_messages_of_a_beam, does_not_read]}].
+                         unfinished_fragments, deep_term, deep_terms_of_a_beam, large_messages_of_a_beam, large_messages_of_many, does_not_read]}].
 
 init_per_suite(C) -> given:nodes(C).
 end_per_suite(C) -> given:no_nodes(C).
@@ -330,13 +330,13 @@ half_open_limit(_) ->
     ?ON(P2, later = given:call(N, {echo, later})),
     [target:stop(X) || X <- [T, P, P2]].
 
-%% First fragments of messages that never end: there is a limit to how many.
+%% First fragments of messages that never end: some are collected, more are left out, and there is a limit to how many.
 unfinished_fragments(C) ->
     Name = fakenode:name(),
     {ok, S} = fakenode:connect(t(C), #{name => Name, flags => fakenode:flags() bor 16#800000 bor 16#2000}),
     Control = term_to_binary({6, self_pid(Name), '', subject}),
     <<131, Bare/binary>> = Control,
-    _ = [fakenode:send(S, [<<131, 69, Seq:64, 3:64, 0>>, Bare, <<109, 1000000:32, 0:800>>]) || Seq <- lists:seq(1, 2000)],
+    _ = [fakenode:send(S, [<<131, 69, Seq:64, 3:64, 0>>, Bare, <<109, 1000000:32, 0:800>>]) || Seq <- lists:seq(1, 4096 + 65536 + 1)],
     fakenode:closed(S),
     still_serves(C).
 
@@ -453,6 +453,24 @@ large_messages_of_a_beam(C) ->
         exit(Stop, kill)
     end),
     [target:stop(X) || X <- [T, P]].
+
+%% A BEAM sends the messages of all its processes by turns.
+large_messages_of_many(C) ->
+    N = given:target(C),
+    {Fine, Small} = {700000, target:start(#{args => ["--max-fragments", "16"]})},
+    ?ON(given:peer(C), begin
+        Big = binary:copy(<<"x">>, Fine),
+        Call = fun(Node) -> fun() -> gen_server:call({subject, Node}, {size, Big}, 60000) end end,
+        true = net_kernel:connect_node(N),
+        true = net_kernel:connect_node(maps:get(node, Small)),
+        [monitor_node(Node, true) || Node <- [N, maps:get(node, Small)]],
+        [Fine] = lists:usort(given:parallel(lists:duplicate(300, Call(N)))),
+        [] = [O || O <- given:parallel(lists:duplicate(300, Call(maps:get(node, Small)))), O =/= Fine, O =/= {error, system_limit}],
+        Fine = (Call(maps:get(node, Small)))(),
+        [] = given:mailbox(),
+        [monitor_node(Node, false) || Node <- [N, maps:get(node, Small)]]
+    end),
+    target:stop(Small).
 
 caller(N, Count) ->
     during = given:call(N, {echo, during}, 20000),

@@ -65,7 +65,7 @@ struct hm_options {
     uint32_t max_frame;        /* bytes, 128 MiB; the message in a larger one is left out as one over max_message */
     uint64_t max_message;      /* bytes of one message put together from fragments, and of all unfinished ones of a peer, 512 MiB; what is larger is
                                   left out, calls with it are answered {error, system_limit} */
-    uint32_t max_fragments;    /* unfinished messages of one peer, 64 */
+    uint32_t max_fragments;    /* unfinished messages of one peer, 4096; a further one is left out */
     uint32_t max_depth;        /* nesting of a message, 1024; one that is deeper is left out in the same way */
     uint32_t max_mailbox;      /* messages that wait in one mailbox, 1 000 000; over it new ones are dropped and counted */
     uint32_t max_names;        /* node names ever seen, 65 536 */

@@ -44,7 +44,7 @@ static void take(const struct frame *frame, struct fragments *fragments, struct 
             replace(&control, bytes_of(frame->rest.at + control_size, frame->rest.size - control_size));
     } else if (fragments_add(fragments, frame, control_size, &message) == 1) {
         assert(!frame->cut || !message.payload);
-        assert(message.payload || (message.error == HM_ELIMIT && message.size > 0 && message.head_size <= sizeof message.head));
+        assert(message.payload || (message.why <= LEFT_OUT_COUNT && message.head_size <= sizeof message.head));
         if (decode(message.control, names, &control) && !message.payload)
             replace(&control, bytes_of(message.head, message.head_size));
         block_release(message.payload);

@@ -45,7 +45,7 @@ static void defaults_are_those_of_the_library(void **state) {
     assert_int_equal(s.max_half_open, 128);
     assert_int_equal(s.max_frame, 128 << 20);
     assert_int_equal(s.max_message, 512 << 20);
-    assert_int_equal(s.max_fragments, 64);
+    assert_int_equal(s.max_fragments, 4096);
     assert_int_equal(s.max_depth, 1024);
     assert_int_equal(s.max_mailbox, 1000000);
     assert_int_equal(s.max_names, 65536);

@@ -102,6 +102,10 @@ static bool two_more(struct pair *pair) {
     return pair->b.controls > 1 || pair->b.downs > 0;
 }
 
+static bool five_more(struct pair *pair) {
+    return pair->b.controls > 4 || pair->b.downs > 0;
+}
+
 static void takes_frames_behind_the_handshake(void **state) {
     struct fixture *f = *state;
     assert_int_equal(get_be32(cast), CAST - 4);
@@ -292,19 +296,29 @@ static void survives_a_full_table_of_names(void **state) {
     assert_string_equal(f->pair->b.logged, "peer.names");
 }
 
+/* One that is begun beyond the limit is left out; those before it arrive. */
 static void limits_fragments(void **state) {
     struct fixture *f = *state;
+    unsigned char first[CAST + 16], last[] = "\0\0\0\x12\x83\x46\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1";
     f->pair->b.dist.max_fragments = 4;
     shake_hands(f, FLAGS_OFFERED, "", 0);
+    memcpy(first + 4, "\x83\x45\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0", 19);
+    memcpy(first + 23, cast + 7, CAST - 7);
+    set_be32(first, sizeof first - 4);
     for (uint8_t i = 1; i <= 5; i++) {
-        unsigned char first[CAST + 16];
-        memcpy(first + 4, "\x83\x45\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0", 19);
-        memcpy(first + 23, cast + 7, CAST - 7);
         first[13] = i;
-        set_be32(first, sizeof first - 4);
         put(f, first, sizeof first);
     }
-    expect_down(f, DOWN_LIMIT);
+    for (uint8_t i = 5; i >= 1; i--) {
+        last[13] = i;
+        put(f, last, sizeof last - 1);
+    }
+    put(f, cast, CAST);
+    assert_true(pair_until(f->pair, five_more));
+    assert_int_equal(f->pair->b.controls, 5);
+    assert_int_equal(f->pair->b.downs, 0);
+    assert_int_equal(f->pair->b.dist.counters.over_fragments, 1);
+    assert_string_equal(f->pair->b.logged, "peer.too_large");
 }
 
 /* ---- larger than allowed ---- */

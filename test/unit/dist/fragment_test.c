@@ -100,15 +100,22 @@ static void keeps_to_its_limits(void **state) {
     fragments_init(&f, 2, 12);
     assert_int_equal(add(&f, 1, UINT64_MAX, true, "aa1234", &m), 0);
     assert_int_equal(add(&f, 2, 9, true, "bb", &m), 0);
-    assert_int_equal(add(&f, 3, 9, true, "cc", &m), HM_ELIMIT);
+    assert_int_equal(add(&f, 3, 3, true, "ccx", &m), 1);
+    assert_null(m.payload);
+    assert_int_equal(m.why, LEFT_OUT_COUNT);
+    free_message(&m);
     assert_int_equal(add(&f, 2, 8, false, "1234", &m), 0);
+    assert_int_equal(add(&f, 3, 2, false, "more than all others together", &m), 0);
+    assert_int_equal(add(&f, 3, 1, false, "", &m), 0);
+    assert_int_equal(f.count, 2);
+    assert_int_equal(f.left_out, 0);
     fragments_fini(&f);
     assert_int_equal(f.held_bytes, 0);
 }
 
-static void expect_left_out(struct fragments_message *message, const char *control, const char *head, uint64_t size, int error) {
+static void expect_left_out(struct fragments_message *message, const char *control, const char *head, uint64_t size, enum left_out_why why) {
     assert_null(message->payload);
-    assert_int_equal(message->error, error);
+    assert_int_equal(message->why, why);
     assert_int_equal(message->size, size);
     assert_int_equal(message->control.size, strlen(control));
     assert_memory_equal(message->control.at, control, strlen(control));
@@ -125,29 +132,48 @@ static void leaves_out_what_is_too_large(void **state) {
     assert_int_equal(add(&f, 1, 4, true, "aa123", &m), 0);
     assert_int_equal(add(&f, 2, 2, true, "bb45", &m), 0);
     assert_int_equal(add(&f, 1, 3, false, "6789", &m), 1);
-    expect_left_out(&m, "aa", "1236789", 3 + 3 * 4, HM_ELIMIT);
+    expect_left_out(&m, "aa", "1236789", 3 + 3 * 4, LEFT_OUT_MESSAGE);
     assert_int_equal(f.held_bytes, 4);
-    assert_int_equal(f.count, 2);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.left_out, 1);
     assert_int_equal(add(&f, 1, 2, false, "long as it may be", &m), 0);
     assert_int_equal(add(&f, 2, 1, false, "67", &m), 1);
     expect(&m, "bb", "4567");
     assert_int_equal(add(&f, 1, 2, false, "x", &m), HM_EBADTERM); /* in order, as ever */
     assert_int_equal(add(&f, 1, 1, false, "x", &m), 0);
     assert_int_equal(f.count, 0);
+    assert_int_equal(f.left_out, 0);
     assert_int_equal(f.held_bytes, 0);
     assert_int_equal(add(&f, 1, 1, false, "x", &m), HM_EBADTERM);
     /* The first piece, and the only one. */
     assert_int_equal(add(&f, 1, UINT64_MAX, true, "aa12345678901", &m), 1);
-    expect_left_out(&m, "aa", "12345678901", UINT64_MAX, HM_ELIMIT);
+    expect_left_out(&m, "aa", "12345678901", UINT64_MAX, LEFT_OUT_MESSAGE);
     assert_int_equal(add(&f, 2, 1, true, "bb12345678901", &m), 1);
-    expect_left_out(&m, "bb", "12345678901", 11, HM_ELIMIT);
-    assert_int_equal(f.count, 1);
-    /* Those are unfinished, too. */
-    assert_int_equal(add(&f, 3, 9, true, "cc", &m), 0);
-    assert_int_equal(add(&f, 4, 9, true, "dd", &m), 0);
-    assert_int_equal(add(&f, 5, 9, true, "ee", &m), HM_ELIMIT);
+    expect_left_out(&m, "bb", "12345678901", 11, LEFT_OUT_MESSAGE);
+    assert_int_equal(f.count, 0);
+    assert_int_equal(f.left_out, 1);
     fragments_fini(&f);
     assert_int_equal(f.held_bytes, 0);
+}
+
+/* Their numbers are remembered, and there is an end to that. */
+static void remembers_only_so_many(void **state) {
+    struct fragments f;
+    struct fragments_message m;
+    fragments_init(&f, 1, 4);
+    assert_int_equal(add(&f, UINT64_MAX, 2, true, "aa", &m), 0);
+    for (uint64_t id = 1; id <= FRAGMENTS_REMEMBERED; id++) {
+        assert_int_equal(add(&f, id, 2, true, "bb", &m), 1);
+        free_message(&m);
+    }
+    assert_int_equal(f.left_out, FRAGMENTS_REMEMBERED);
+    assert_int_equal(add(&f, FRAGMENTS_REMEMBERED + 1, 2, true, "bb", &m), HM_ELIMIT);
+    for (uint64_t id = 1; id <= FRAGMENTS_REMEMBERED; id++)
+        assert_int_equal(add(&f, id, 1, false, "x", &m), 0);
+    assert_int_equal(f.left_out, 0);
+    assert_int_equal(add(&f, UINT64_MAX, 1, false, "c", &m), 1);
+    expect(&m, "aa", "c");
+    fragments_fini(&f);
 }
 
 /* Of a frame that is not kept there is the head. */
@@ -158,10 +184,10 @@ static void leaves_out_what_was_cut(void **state) {
     struct fragments_message m;
     fragments_init(&f, 3, 1000);
     assert_int_equal(fragments_add(&f, &first, 2, &m), 1);
-    expect_left_out(&m, "aa", "head", 3000, HM_ELIMIT);
+    expect_left_out(&m, "aa", "head", 3000, LEFT_OUT_FRAME);
     assert_int_equal(add(&f, 2, 2, true, "bbone", &m), 0);
     assert_int_equal(fragments_add(&f, &next, 0, &m), 1);
-    expect_left_out(&m, "bb", "onemore", 2003, HM_ELIMIT);
+    expect_left_out(&m, "bb", "onemore", 2003, LEFT_OUT_FRAME);
     assert_int_equal(add(&f, 1, 2, false, "x", &m), 0);
     next.sequence = 1;
     assert_int_equal(fragments_add(&f, &next, 0, &m), 0);
@@ -206,6 +232,7 @@ int main(void) {
         cmocka_unit_test(refuses_what_is_out_of_order),
         cmocka_unit_test(keeps_to_its_limits),
         cmocka_unit_test(leaves_out_what_is_too_large),
+        cmocka_unit_test(remembers_only_so_many),
         cmocka_unit_test(leaves_out_what_was_cut),
         cmocka_unit_test(keeps_a_short_head),
         cmocka_unit_test(holds_no_more_than_has_come),
