@@ -425,7 +425,7 @@ int hm_candidate_add(hm_node *node, const char *text) {
         return HM_ENAME;
     const hm_node_name *name = names_claim(node->names, text, strlen(text));
     if (!name)
-        return HM_ELIMIT;
+        return names_count(node->names) < names_max(node->names) ? HM_ENOMEM : HM_ELIMIT;
     struct peer *peer = name == node->name ? NULL : peers_get(node, name);
     if (!peer || peers_is_candidate(peer)) {
         bool is_own = name == node->name;

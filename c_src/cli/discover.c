@@ -43,13 +43,15 @@ static void print(struct tool *tool, const char *event, const char *node) {
         tool_finish(tool, EXIT_FAILED);
 }
 
-static void on_found(void *arg, const struct discovery *discovery, const char *node) {
+static bool on_found(void *arg, const struct discovery *discovery, const char *node, bool again) {
     struct tool *tool = arg;
     struct discover *discover = tool->arg;
     (void)discovery;
+    (void)again;
     print(tool, "found", node);
     if (++discover->found == tool->settings->count)
         tool_finish(tool, EXIT_FINE);
+    return true;
 }
 
 static void on_lost(void *arg, const struct discovery *discovery, const char *node) {

@@ -67,31 +67,53 @@ static struct wanted *want(struct finder *finder, const char *name) {
     return NULL;
 }
 
-static void on_found(void *arg, const struct discovery *discovery, const char *name) {
+static void drop(struct finder *finder, struct wanted *wanted) {
+    HASH_DEL(finder->wanted, wanted);
+    free(wanted);
+}
+
+/* Room comes back when other names are lost, and memory may. */
+static bool refuse(struct finder *finder, const char *name, int error, bool again) {
+    if (!again && error == HM_ENOMEM)
+        say(finder, HM_LOG_ERROR, "discovery.memory", "node=%s is not dialled: no memory; trying again", name);
+    else if (!again)
+        say(finder, HM_LOG_WARN, "discovery.dial", "node=%s cannot be dialled: there are too many names (--max-names); trying again", name);
+    return false;
+}
+
+static bool on_found(void *arg, const struct discovery *discovery, const char *name, bool again) {
     struct finder *finder = arg;
     const char *kind = discovery_spec_of(discovery)->strategy->kind;
     struct wanted *wanted;
     if (strcmp(name, hm_node_name_of(finder->node)) == 0)
-        return;
+        return true;
     HASH_FIND(hh, finder->wanted, name, (unsigned)strlen(name), wanted);
     if (wanted) {
         wanted->finders++;
-        return;
+        return true;
     }
-    if (!can_be_dialled(finder, name))
+    bool is_ours = can_be_dialled(finder, name);
+    int error = HM_OK;
+    if (!again && !is_ours)
         say(finder, HM_LOG_INFO, "discovery.name", "node=%s found by %s is not dialled: it has a %s name, and this node a %s one",
             name, kind, finder->long_names ? "short" : "long", finder->long_names ? "long" : "short");
-    else
+    else if (!again)
         say(finder, HM_LOG_INFO, "discovery.found", "node=%s by %s", name, kind);
     wanted = want(finder, name);
-    if (!wanted) {
-        say(finder, HM_LOG_ERROR, "discovery.memory", "node=%s is not dialled: no memory", name);
-        return;
-    }
+    if (!wanted)
+        return refuse(finder, name, HM_ENOMEM, again);
     wanted->finders = 1;
-    int error = can_be_dialled(finder, name) ? hm_candidate_add(finder->node, name) : HM_OK;
+    if (is_ours)
+        error = hm_candidate_add(finder->node, name);
+    if (error == HM_ENOMEM || error == HM_ELIMIT) {
+        drop(finder, wanted);
+        return refuse(finder, name, error, again);
+    }
     if (error)
         say(finder, HM_LOG_WARN, "discovery.dial", "node=%s cannot be dialled: %s", name, hm_strerror(error));
+    else if (again)
+        say(finder, HM_LOG_INFO, "discovery.dial", "node=%s is dialled now: there is room for it", name);
+    return true;
 }
 
 struct search {
@@ -120,8 +142,7 @@ static void on_lost(void *arg, const struct discovery *discovery, const char *na
     if (!wanted || --wanted->finders > 0)
         return;
     say(finder, HM_LOG_INFO, "discovery.lost", "node=%s by %s", name, strategy->kind);
-    HASH_DEL(finder->wanted, wanted);
-    free(wanted);
+    drop(finder, wanted);
     const hm_node_name *peer = strategy->lost == LOST_DISCONNECT ? find_connected(finder, name) : NULL;
     hm_candidate_remove(finder->node, name);
     if (peer)
@@ -293,10 +314,8 @@ void finder_close(struct finder *finder) {
     hm_metrics_remove(finder->metrics);
     for (size_t i = 0; i < finder->count; i++)
         discovery_close(finder->open[i]);
-    HASH_ITER(hh, finder->wanted, wanted, next) {
-        HASH_DEL(finder->wanted, wanted);
-        free(wanted);
-    }
+    HASH_ITER(hh, finder->wanted, wanted, next)
+        drop(finder, wanted);
     if (finder->timer)
         event_free(finder->timer);
     free(finder->open);

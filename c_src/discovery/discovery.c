@@ -3,6 +3,7 @@
 
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
+#include <event2/event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct known {
     struct mono heard;
     uint64_t round;
     bool lost; /* uthash has no memory for it */
+    bool taken; /* by whoever is told what was found */
     size_t size;
     char name[];
 };
@@ -45,6 +47,8 @@ struct discovery {
     uint64_t round;
     struct mono junk_said, refused_said;
     uint64_t junk_quiet;
+    struct event *again; /* says what was not taken */
+    bool missed;
     char trouble[256]; /* the last one that was said; "": none */
     _Alignas(max_align_t) char state[];
 };
@@ -174,6 +178,29 @@ static void refuse(struct discovery *discovery, const char *because) {
                       because, (unsigned long long)discovery->counters.refused);
 }
 
+static void say_found(struct discovery *discovery, struct known *known, bool again) {
+    struct timeval pause = timeval_of_ms(DISCOVERY_AGAIN_MS);
+    known->taken = discovery->options.found(discovery->options.arg, discovery, known->name, again);
+    if (!known->taken && !event_pending(discovery->again, EV_TIMEOUT, NULL))
+        event_add(discovery->again, &pause);
+}
+
+static void say_again(evutil_socket_t fd, short what, void *arg) {
+    struct discovery *discovery = arg;
+    struct known *known, *next;
+    (void)fd;
+    (void)what;
+    HASH_ITER(hh, discovery->known, known, next)
+        if (!known->taken)
+            say_found(discovery, known, true);
+}
+
+bool discovery_has_missed(struct discovery *discovery) {
+    bool missed = discovery->missed;
+    discovery->missed = false;
+    return missed;
+}
+
 bool discovery_heard(struct discovery *discovery, struct bytes name) {
     const char *own = hm_node_name_of(discovery->options.node);
     if (!discovery_is_name(name))
@@ -188,19 +215,21 @@ bool discovery_heard(struct discovery *discovery, struct bytes name) {
         return true;
     }
     if (is_new && !(known = add(discovery, name))) {
+        discovery->missed = true;
         refuse(discovery, "no memory");
         return true;
     }
     known->heard = mono_now();
     known->round = discovery->round;
     if (is_new)
-        discovery->options.found(discovery->options.arg, discovery, known->name);
+        say_found(discovery, known, false);
     return true;
 }
 
 static void drop(struct discovery *discovery, struct known *known) {
     HASH_DEL(discovery->known, known);
-    discovery->options.lost(discovery->options.arg, discovery, known->name);
+    if (known->taken)
+        discovery->options.lost(discovery->options.arg, discovery, known->name);
     free(known);
 }
 
@@ -246,7 +275,8 @@ int discovery_open(const struct discovery_options *options, struct discovery_spe
     if (!discovery->options.max_nodes)
         discovery->options.max_nodes = MAX_NODES;
     snprintf(why, capacity, "%s", hm_strerror(HM_ENOMEM));
-    int error = discovery->spec.strategy->open(discovery, discovery->state, why, capacity);
+    discovery->again = evtimer_new(discovery_base(discovery), say_again, discovery);
+    int error = !discovery->again ? HM_ENOMEM : discovery->spec.strategy->open(discovery, discovery->state, why, capacity);
     if (error)
         discovery_close(discovery);
     else
@@ -264,6 +294,8 @@ void discovery_close(struct discovery *discovery) {
         HASH_DEL(discovery->known, known);
         free(known);
     }
+    if (discovery->again)
+        event_free(discovery->again);
     discovery_spec_free(&discovery->spec);
     free(discovery);
 }

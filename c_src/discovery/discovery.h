@@ -47,7 +47,7 @@ struct discovery_strategy {
 /* Every strategy, NULL after the last. */
 extern const struct discovery_strategy *const discovery_strategies[];
 
-enum { DISCOVERY_VALUES = 256, DISCOVERY_JUNK_MS = 10000 };
+enum { DISCOVERY_VALUES = 256, DISCOVERY_JUNK_MS = 10000, DISCOVERY_AGAIN_MS = 1000 };
 
 /* KIND[:operand,key=value,...], read. Owns a copy of the text. */
 struct discovery_spec {
@@ -84,8 +84,9 @@ struct discovery_options {
     bool silent;        /* only listen: do not tell others of this node */
     const char *kubernetes_host, *kubernetes_port; /* what Kubernetes says in the environment; NULL: nothing. Borrowed until close */
     uint32_t max_nodes; /* names that are found and not lost at the same time; 0: 1000 */
-    /* Each name once, until it is lost. Not the own one. Lends the name. Must not close the discovery. */
-    void (*found)(void *arg, const struct discovery *discovery, const char *node);
+    /* Each name once, until it is lost. Not the own one. Lends the name. Must not close the discovery. false: there is no room for it now. It is
+     * said again (`again') each DISCOVERY_AGAIN_MS until it is taken, and is not lost before. */
+    bool (*found)(void *arg, const struct discovery *discovery, const char *node, bool again);
     void (*lost)(void *arg, const struct discovery *discovery, const char *node);
     /* A line for humans with a stable id, not more than a few in a minute. May be NULL. */
     void (*log)(void *arg, enum hm_log_level level, const char *id, const char *text);

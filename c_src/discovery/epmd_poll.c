@@ -21,7 +21,7 @@ struct epmd_poll {
     struct event *timer;
     const char *const *hosts;
     size_t count, next, failed; /* next: of this round */
-    bool local;
+    bool local, missed; /* missed: there was no memory for a part of this round */
     int64_t interval_ms;
     unsigned running;
     char trouble[200];
@@ -33,8 +33,10 @@ static void ask_next(struct epmd_poll *poll);
 static void end_round(struct epmd_poll *poll) {
     discovery_round_end(poll->discovery);
     discovery_trouble(poll->discovery, "discovery.epmd", poll->failed ? poll->trouble : NULL);
-    if (poll->interval_ms) {
-        struct timeval pause = timeval_of_ms(poll->interval_ms);
+    if (discovery_has_missed(poll->discovery))
+        poll->missed = true;
+    if (poll->interval_ms || poll->missed) {
+        struct timeval pause = timeval_of_ms(poll->interval_ms ? poll->interval_ms : DISCOVERY_AGAIN_MS);
         event_add(poll->timer, &pause);
     }
 }
@@ -42,6 +44,7 @@ static void end_round(struct epmd_poll *poll) {
 static void note_failure(struct epmd_poll *poll, const char *host, int error) {
     discovery_keep_host(poll->discovery, host);
     discovery_failed(poll->discovery);
+    poll->missed |= error == HM_ENOMEM;
     if (poll->failed++ == 0)
         snprintf(poll->trouble, sizeof poll->trouble, "epmd on %.100s: %s", host,
                  error == HM_EEPMD           ? "none answers"
@@ -89,6 +92,7 @@ static void begin_round(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     poll->next = poll->failed = 0;
+    poll->missed = false;
     discovery_round_begin(poll->discovery);
     ask_next(poll);
 }

@@ -35,6 +35,8 @@ static int open_static(struct discovery *discovery, void *state, char *why, size
                 return error;
         }
     }
+    if (discovery_has_missed(discovery))
+        return HM_ENOMEM; /* they are named nowhere else */
     if (any)
         return HM_OK;
     snprintf(why, capacity, "static needs the names of nodes: static:a@host,b@host");

@@ -23,6 +23,9 @@ bool discovery_is_name(struct bytes name);
 /* This name was heard of just now. false: it is none (the caller counts it as junk). Our own name is ignored. */
 bool discovery_heard(struct discovery *discovery, struct bytes name);
 
+/* Since this was asked last: was there no memory for a name? Those that do not hear of it again by themselves have to ask again. */
+bool discovery_has_missed(struct discovery *discovery);
+
 /* For those that ask again and again: what was not heard between begin and end is lost. Without an end nothing is. */
 void discovery_round_begin(struct discovery *discovery);
 void discovery_round_end(struct discovery *discovery);

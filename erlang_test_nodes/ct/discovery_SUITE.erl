@@ -9,7 +9,7 @@ all() -> [{group, links}, {group, article}] ++ [{group, hermod_only} || target:k
 groups() ->
     [{links, [], [broadcast, gossip, gossip_secret, gossip_broadcast_only, nodefinder] ++ [Case || Case <- [secrets_differ, two_networks], target:kind() =:= hermod]},
      {article, [], [hello_world]},
-     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_changes, dns_ipv6, dns_srv, kubernetes, kubernetes_names, kubernetes_troubles, tool, tool_lists, tool_fails, mistakes, config_file,
+     {hermod_only, [], [static, static_mandatory, static_timeout, hosts, local_epmd, dns, dns_changes, dns_no_room, dns_ipv6, dns_srv, kubernetes, kubernetes_names, kubernetes_troubles, tool, tool_lists, tool_fails, mistakes, config_file,
                         short_and_long, junk, elsewhere, flood]}].
 
 init_per_group(links, C) ->
@@ -352,6 +352,23 @@ dns_changes(_) ->
     Dns ! {go, {a, []}},
     target:await_line(T, "discovery.lost .*" ++ Nobody ++ "@127.1.8.5"),
     target:wait(fun() -> Now = Names(), Now =< Before orelse {Before, Now} end),
+    Dns ! stop,
+    [target:stop(X) || X <- [T, P]].
+
+%% Found while there was no room for its name, and connected when there is.
+dns_no_room(_) ->
+    {Dns, Server} = dns_server(),
+    Name = target:unique("app"),
+    T = target:start(#{long => true, host => "127.0.0.2",
+                       args => ["--max-names", "16", "--discover", "dns:app.example,basename=" ++ Name ++ ",interval=0.1,server=" ++ Server]}),
+    Nobody = [{127, 1, 1, J} || J <- lists:seq(1, 20)],
+    Dns ! {go, {a, Nobody}},
+    target:await_line(T, "discovery.dial .*" ++ Name ++ ".* cannot be dialled"),
+    P = target:start_peer(#{name => Name, long => true, host => "127.0.0.1"}),
+    Dns ! {go, {a, [{127, 0, 0, 1} | Nobody]}},
+    target:await_line(T, "discovery.dial .*" ++ Name ++ "@127.0.0.1 cannot be dialled"),
+    Dns ! {go, {a, [{127, 0, 0, 1}]}},
+    connected(P, T),
     Dns ! stop,
     [target:stop(X) || X <- [T, P]].
 

@@ -316,13 +316,18 @@ static void on_again(evutil_socket_t fd, short what, void *arg) {
             world->subject->announce(world, world->here[i]);
 }
 
-static void open_world(struct world *world, const struct subject *subject, uint32_t max_nodes) {
+static void open_world_where(struct world *world, const struct subject *subject, uint32_t max_nodes, bool full) {
     struct timeval often = {.tv_usec = 100000};
     *world = (struct world){.fd = -1, .subject = subject};
     subject->open(world);
     world->again = event_new(world->fixture.base, -1, EV_PERSIST, on_again, world);
     assert_int_equal(event_add(world->again, &often), 0);
+    world->fixture.full = full;
     fixture_must_open(&world->fixture, world->spec, max_nodes, false);
+}
+
+static void open_world(struct world *world, const struct subject *subject, uint32_t max_nodes) {
+    open_world_where(world, subject, max_nodes, false);
 }
 
 static void close_world(struct world *world) {
@@ -416,6 +421,23 @@ static void found_lost_found(void **state) {
     }
 }
 
+/* However often it is heard of meanwhile. */
+static void what_is_not_taken_is_said_again(void **state) {
+    (void)state;
+    EACH_SUBJECT(subject) {
+        struct world world;
+        unsigned count = subject->stays ? 2 : 1;
+        open_world_where(&world, subject, 0, true);
+        struct fixture *fixture = &world.fixture;
+        appear(&world, "a");
+        RUN_UNTIL(fixture, fixture->refused == 2 * count);
+        fixture->full = false;
+        RUN_UNTIL(fixture, fixture->found == count);
+        expect_news(&world, count == 1 ? "?a !a +a" : "?a ?b !a !b +a +b");
+        close_world(&world);
+    }
+}
+
 static void no_more_than_allowed(void **state) {
     (void)state;
     EACH_SUBJECT(subject) {
@@ -499,6 +521,7 @@ static void closed_at_any_time(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_strategy_has_a_subject),  cmocka_unit_test(found_lost_found),
+        cmocka_unit_test(what_is_not_taken_is_said_again),
         cmocka_unit_test(no_more_than_allowed),          cmocka_unit_test(junk_is_counted_and_said_once),
         cmocka_unit_test(a_flood_of_names),              cmocka_unit_test(closed_at_any_time),
     };

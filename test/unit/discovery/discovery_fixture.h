@@ -1,5 +1,6 @@
 /*
- * A node that is not started, and a discovery whose news are written down: "+a@h " for found, "-a@h " for lost.
+ * A node that is not started, and a discovery whose news are written down: "+a@h " for found, "?a@h "
+ * for found and not taken, "!a@h " for not taken again, "-a@h " for lost.
  */
 #ifndef TEST_UNIT_DISCOVERY_FIXTURE_H
 #define TEST_UNIT_DISCOVERY_FIXTURE_H
@@ -23,7 +24,8 @@ struct fixture {
     struct discovery *discovery;
     const char *kubernetes_host, *kubernetes_port;
     char news[4096], log[4096];
-    unsigned found, lost, logged;
+    unsigned found, refused, lost, logged;
+    bool full; /* nothing more is taken */
 };
 
 static inline void note(char *list, size_t capacity, char sign, const char *text) {
@@ -31,11 +33,17 @@ static inline void note(char *list, size_t capacity, char sign, const char *text
     snprintf(list + used, capacity - used, "%c%s ", sign, text);
 }
 
-static inline void note_found(void *arg, const struct discovery *discovery, const char *node) {
+static inline bool note_found(void *arg, const struct discovery *discovery, const char *node, bool again) {
     struct fixture *fixture = arg;
     (void)discovery;
+    if (fixture->full) {
+        fixture->refused++;
+        note(fixture->news, sizeof fixture->news, again ? '!' : '?', node);
+        return false;
+    }
     fixture->found++;
     note(fixture->news, sizeof fixture->news, '+', node);
+    return true;
 }
 
 static inline void note_lost(void *arg, const struct discovery *discovery, const char *node) {

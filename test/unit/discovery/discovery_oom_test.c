@@ -4,6 +4,8 @@
  */
 #include "kube_server.h"
 
+#include <event2/bufferevent.h>
+
 #include "discovery/broadcast_wire.h"
 #include "support/alloc.h"
 
@@ -49,6 +51,8 @@ static void each_strategy(void **state) {
             alloc_fail_never();
             if (error && (error != HM_ENOMEM || !strstr(why, "memory")))
                 fail_msg("%s, allocation %ld: %d, \"%s\"", specs[i], n, error, why);
+            if (!error && strncmp(spec, "static", 6) == 0)
+                assert_int_equal(fixture.found, 3); /* all: it hears of none again */
             fixture_fini(&fixture);
             if (!failed)
                 break;
@@ -98,7 +102,65 @@ static void names(void **state) {
     fixture_fini(&fixture);
 }
 
+static void on_request(struct bufferevent *stream, void *arg) {
+    static const char answer[] = "\0\0\x11\x11name a at port 4000\n";
+    (void)arg;
+    if (evbuffer_get_length(bufferevent_get_input(stream)) >= 3)
+        bufferevent_write(stream, answer, sizeof answer - 1);
+}
+
+static void on_written(struct bufferevent *stream, void *arg) {
+    (void)arg;
+    bufferevent_free(stream);
+}
+
+static void on_closed(struct bufferevent *stream, short what, void *arg) {
+    (void)what;
+    (void)arg;
+    bufferevent_free(stream);
+}
+
+static void on_asked(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int size, void *arg) {
+    struct bufferevent *stream = bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+    (void)from;
+    (void)size;
+    (void)arg;
+    bufferevent_setcb(stream, on_request, on_written, on_closed, NULL);
+    bufferevent_enable(stream, EV_READ); /* EV_WRITE would say "written" before there is anything */
+}
+
+/* An epmd that is asked once is asked again when there was no memory for its answer. */
+static void asked_once(void **state) {
+    (void)state;
+    FILE *file = fopen(hosts_file, "w");
+    fputs("'127.0.0.1'.\n", file);
+    fclose(file);
+    bool failed = true;
+    for (long n = 0; failed; n++) {
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        socklen_t size = sizeof at;
+        struct fixture fixture;
+        char spec[64];
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+        fixture_init(&fixture, ntohs(at.sin_port));
+        struct evconnlistener *listener = evconnlistener_new(fixture.base, on_asked, NULL, LEV_OPT_CLOSE_ON_FREE, 16, fd);
+        assert_non_null(listener);
+        snprintf(spec, sizeof spec, "hosts:%s,interval=0", hosts_file);
+        fixture_must_open(&fixture, spec, 0, false);
+        alloc_fail_at(n);
+        RUN_UNTIL(&fixture, fixture.found == 1);
+        failed = alloc_failed();
+        alloc_fail_never();
+        assert_string_equal(fixture.news, "+a@127.0.0.1 ");
+        evconnlistener_free(listener);
+        fixture_fini(&fixture);
+    }
+    unlink(hosts_file);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_strategy), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_strategy), cmocka_unit_test(names), cmocka_unit_test(asked_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
