@@ -104,7 +104,7 @@ ldflags_asan := $(SANITIZE)
 ldflags_fuzz := $(SANITIZE)
 
 CFLAGS ?= $(or $(flags_$(VARIANT)),$(flags_gcc))
-HM_CFLAGS = -std=gnu11 $(DEFS) $(WARN) -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition -pthread \
+HM_CFLAGS = -std=gnu11 $(DEFS) $(WARN) -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -pthread \
 	-Iinclude -MMD -MP $(CFLAGS)
 # A table of 60 KB that is read at every start becomes one of 1 KB. glibc 2.36 and later understand it.
 RELR := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); if (v[1] > 2 || v[2] >= 36) print "-Wl,-z,pack-relative-relocs" }')
@@ -123,6 +123,8 @@ layer_cflags_eval = $(shell $(PKG_CONFIG) --cflags libtommath)
 # -rdynamic, but for hm_* only: a module given to --load finds the API in the program.
 EXE_EXPORT := -Wl,--dynamic-list=scripts/hermod.dynlist
 LIB_EXPORT := -Wl,--version-script=scripts/libhermod.map
+# What every message passes lies together, as far as the linker can be told.
+EXE_ORDER := $(if $(findstring GNU ld,$(shell $(CC) -Wl,--version 2>/dev/null)),-T scripts/hot.ld)
 # What the library lacks shows now, not when a user links it. (A sanitizer's run-time comes with the program.)
 ifeq ($(findstring -fsanitize,$(HM_LDFLAGS)),)
 LIB_EXPORT += -Wl,-z,defs
@@ -182,9 +184,9 @@ $(B)/lib$1.a: $(call objs_of,$1) $(B)/.objs_$1
 endef
 $(foreach l,$(HAVE_LAYERS),$(eval $(call layer,$l)))
 
-$(PROGRAM): $(ALL_OBJS) $(B)/.allobjs $(B)/.ldflags scripts/hermod.dynlist
+$(PROGRAM): $(ALL_OBJS) $(B)/.allobjs $(B)/.ldflags scripts/hermod.dynlist scripts/hot.ld
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(CRYPTO_LIBS) -ldl
+	$(Q)$(CC) $(HM_LDFLAGS) $(EXE_EXPORT) $(EXE_ORDER) -o $@ $(ALL_OBJS) $(EI_LIB) $(EVENT_LIBS) $(CRYPTO_LIBS) -ldl
 
 # The library is one relocatable object, erl_interface's members included, in which everything but hm_* has become
 # local: a program may link libhermod.a next to its own list.o, its own ei and its own uthash tables.
