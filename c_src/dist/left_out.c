@@ -25,7 +25,7 @@ static bool next_element(struct bytes payload, size_t *at, hm_term *element) {
     return true;
 }
 
-/* {'$gen_call', From, _}, {io_request, From, As, _}, {io_reply, As, _}; {Ref, _} and {[alias | Ref], _}, which are answers. */
+/* {'$gen_call', From, _}, {system, From, _}, {io_request, From, As, _}, {io_reply, As, _}; {Ref, _} and {[alias | Ref], _}, which are answers. */
 static bool keeps_head(struct bytes payload, size_t *head) {
     hm_term first, next;
     size_t at = 2;
@@ -34,7 +34,7 @@ static bool keeps_head(struct bytes payload, size_t *head) {
     enum hm_type type = hm_term_type(first);
     unsigned arity = payload.at[1];
     bool waits = arity == 2 && (type == HM_TYPE_REFERENCE || type == HM_TYPE_LIST);
-    if (arity == 3 && (hm_is_atom(first, "$gen_call") || hm_is_atom(first, "io_reply")))
+    if (arity == 3 && (hm_is_atom(first, "$gen_call") || hm_is_atom(first, "system") || hm_is_atom(first, "io_reply")))
         waits = next_element(payload, &at, &next);
     else if (arity == 4 && hm_is_atom(first, "io_request"))
         waits = next_element(payload, &at, &next) && next_element(payload, &at, &next);

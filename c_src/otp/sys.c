@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "dist/left_out.h"
 #include "node/registry.h"
 #include "otp/hermod_sup.h"
 #include "otp/releases.h"
@@ -559,6 +560,8 @@ enum hm_verdict sys_handle(hm_process *self, const struct hm_from *from, hm_term
                       "{error, {callback_failed, {gen_server, system_replace_state}, {error, undef}}}");
     } else if (self->suspended && hm_match(request, "{change_code, _, _, _}")) {
         hm_put_format(reply, "{error, {'EXIT', {undef, [{~a, code_change, 3, []}]}}}", server->class->module);
+    } else if (hm_is_atom(request, LEFT_OUT)) {
+        hm_put_format(reply, "{error, system_limit}");
     } else {
         hm_put_format(reply, "{error, {unknown_system_msg, ~t}}", request);
     }

@@ -420,6 +420,7 @@ large_messages_of_a_beam(C) ->
         [{info, small}, {cast, small}] = given:call(N, events),
         {'EXIT', {{erpc, system_limit}, _}} = (catch erpc:call(N, erlang, byte_size, [Big])),
         {badrpc, _} = rpc:call(N, erlang, byte_size, [Big]),
+        {'EXIT', {system_limit, _}} = (catch sys:replace_state({subject, N}, fun(_) -> Big end)),
         {error, system_limit} = io:request(erpc:call(N, erlang, whereis, [user]), {put_chars, unicode, Big}),
         %% exit/2, and a link that breaks
         Exited = given:child(N),
@@ -438,6 +439,9 @@ large_messages_of_a_beam(C) ->
         %% an answer
         register(large_answers, spawn(fun Loop() -> receive {'$gen_call', From, _} -> gen_server:reply(From, Big), Loop() end end)),
         {error, {hermod, -6}} = gen_server:call({subject, N}, {call, {large_answers, node()}, x, 30000}),
+        Fun = eval_SUITE:shell("fun() -> gen_server:call({large_answers, Node}, x) end.", [{'Node', node()}]),
+        {'EXIT', {exception, {system_limit, {gen_server, call, _}}}} = (catch erpc:call(N, Fun)),
+        {signal, system_limit} = given:call(N, {rpc, node(), binary, copy, [<<"x">>, 3000000], 30000}),
         %% many at once: some fit in beside the others, each is answered
         Fits = binary:copy(<<"x">>, 700000),
         Outcomes = given:parallel([fun() -> gen_server:call({subject, N}, {size, Fits}, 30000) end || _ <- lists:seq(1, 8)]),

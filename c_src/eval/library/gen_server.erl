@@ -44,6 +44,10 @@ ask_process(Dest, Kind, Request, Timeout) ->
     Alias = erlang:alias(),
     catch erlang:send(Dest, {Kind, {self(), [alias | Alias]}, Request}),
     receive
+        {[alias | Alias], '$hm_left_out'} -> %% LEFT_OUT of dist/left_out.h
+            erlang:demonitor(Ref, [flush]),
+            erlang:unalias(Alias),
+            {error, system_limit};
         {[alias | Alias], Reply} ->
             erlang:demonitor(Ref, [flush]),
             erlang:unalias(Alias),

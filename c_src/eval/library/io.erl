@@ -45,6 +45,7 @@ ask(To, Request) ->
         _ -> erlang:send(To, {io_request, self(), Ref, Request})
     end,
     receive
+        {io_reply, Ref, '$hm_left_out'} -> erlang:demonitor(Ref, [flush]), {error, system_limit}; %% LEFT_OUT of dist/left_out.h
         {io_reply, Ref, Reply} -> erlang:demonitor(Ref, [flush]), Reply;
         {'DOWN', Ref, process, _, _} -> {error, terminated}
     end.

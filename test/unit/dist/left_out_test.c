@@ -42,6 +42,7 @@ static const struct example examples[] = {
     GONE(CONTROL_SEND, "\x68\3\x77\x09$gen_call"), /* who asks is too deep, too */
     GONE(CONTROL_SEND, "\x68\4\x77\x09$gen_call\x68\2" PID REF),
     GONE(CONTROL_SEND, "\x68\4\x77\x0aio_request" PID),
+    BECOMES(CONTROL_SEND, "\x68\3\x77\x06system\x68\2" PID REF, "\x68\3\x77\x06system\x68\2" PID REF MARK),
     GONE(CONTROL_SEND, "\x68\2"),
 };
 
