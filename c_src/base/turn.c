@@ -55,9 +55,15 @@ static void run_turn(evutil_socket_t fd, short what, void *arg) {
     struct turn_task *task;
     turn->armed = false;
     turn->running = true;
-    struct mono began = mono_now();
-    for (unsigned n = 0; n < turn->run_budget && !is_over(n, began) && (task = take(turn, TURN_RUN)); n++)
+    struct mono began = {0};
+    for (unsigned n = 0; n < turn->run_budget && !TAILQ_EMPTY(&turn->stages[TURN_RUN]); n++) {
+        if (n == 1)
+            began = mono_now(); /* a turn of one task, as a lone call is, needs no clock */
+        if (is_over(n, began))
+            break;
+        task = take(turn, TURN_RUN);
         task->run(task);
+    }
     /* A flush may fail and close, a reap may queue no more than its like: both stages are finite. */
     while ((task = take(turn, TURN_FLUSH)))
         task->run(task);

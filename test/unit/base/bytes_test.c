@@ -65,11 +65,29 @@ static void blocks_live_as_long_as_somebody_holds_them(void **state) {
     assert_null(block_new(SIZE_MAX));
 }
 
+/* Each byte counts, wherever it stands, and none beside the text does. */
+static void one_byte_that_is_not_ascii_is_found(void **state) {
+    (void)state;
+    uint8_t room[42];
+    for (size_t size = 0; size <= 40; size++) {
+        memset(room, 0xFF, sizeof room);
+        memset(room + 1, 0x7F, size);
+        struct bytes text = bytes_of(room + 1, size);
+        assert_true(bytes_are_ascii(text));
+        for (size_t i = 1; i <= size; i++) {
+            room[i] = 0x80;
+            assert_false(bytes_are_ascii(text));
+            room[i] = 0x7F;
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_cannot_leave_its_range),
         cmocka_unit_test(a_failed_read_takes_nothing_even_when_some_is_left),
         cmocka_unit_test(a_writer_grows_to_its_cap_and_no_further),
+        cmocka_unit_test(one_byte_that_is_not_ascii_is_found),
         cmocka_unit_test(blocks_live_as_long_as_somebody_holds_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

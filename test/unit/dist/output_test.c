@@ -118,6 +118,21 @@ static void writes_a_turn_at_once(void **state) {
     assert_int_equal(output_pending(&f->output), 0);
 }
 
+/* Nearly all turns write little: they take the memory of the last one, also when there was a burst in between. */
+static void small_turns_write_from_the_same_place(void **state) {
+    struct fixture *f = *state;
+    size_t written;
+    const uint8_t *place = output_reserve(&f->output, 10);
+    put(f, f->one, 'a', 10, NULL);
+    assert_int_equal(output_write(&f->output, &f->sink.transport, SIZE_MAX, &written), OUTPUT_EMPTY);
+    assert_ptr_equal(output_reserve(&f->output, 10), place);
+    for (int i = 0; i < 100; i++)
+        put(f, f->one, 'b', 1000, NULL);
+    assert_int_equal(output_write(&f->output, &f->sink.transport, SIZE_MAX, &written), OUTPUT_EMPTY);
+    assert_true(f->output.spare_count > 0);
+    assert_ptr_equal(output_reserve(&f->output, 10), place);
+}
+
 static void keeps_each_senders_order(void **state) {
     struct fixture *f = *state;
     char text[100];
@@ -276,6 +291,7 @@ static void reports_errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_a_turn_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(small_turns_write_from_the_same_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_each_senders_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sends_fragments_with_the_right_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumes_where_it_was_blocked, set_up, tear_down),
