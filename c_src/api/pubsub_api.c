@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 /* Most processes have one subscription or a few; the table grows when there are more. */
 #define HASH_INITIAL_NUM_BUCKETS 2U
@@ -23,88 +24,130 @@
 
 static const char SERVICE[] = "pubsub";
 
-enum {
-    NEAR = 23, /* a topic of so many bytes, a text of 18, lies beside what else is looked at */
-    FAR = 255,
+/* What some process of the node is subscribed to: held once, however many they are. */
+struct heard_topic {
+    SLIST_ENTRY(heard_topic) link;
+    struct heard_topics *list;
+    size_t users; /* subscriptions */
+    size_t size;
+    unsigned char bytes[];
+};
+
+/* Those of one hash. */
+struct heard_topics {
+    UT_hash_handle hh;
+    uint64_t hash;
+    SLIST_HEAD(, heard_topic) list;
+    bool lost; /* the table had no memory for it */
 };
 
 struct subscription {
     UT_hash_handle hh;
-    uint64_t hash;
-    hm_term topic; /* lies behind */
+    struct heard_topic *topic;
     hm_pubsub_heard *heard;
     hm_pubsub_refused *refused;
     void *arg;
-    struct subscription *same; /* others whose topics have this hash */
     bool not_own;
-    bool lost; /* the table had no memory for it */
-    unsigned char bytes[];
-};
-
-/* The topic that was heard last. */
-union last_topic {
-    struct {
-        uint8_t size; /* FAR: it is the subscription's */
-        unsigned char bytes[NEAR];
-    } near;
-    struct {
-        uint8_t size;
-        hm_term topic;
-    } far;
+    bool lost;
 };
 
 /* Those of one process. */
 struct subscriber {
-    /* Most messages look at nothing but this cache line. */
+    /* Most messages look at nothing but this cache line, and the topic, which others have, too. */
     struct process_waiter waiter;
     hm_pubsub_heard *heard; /* of the last one; NULL: nothing yet */
     void *arg;
-    union last_topic topic;
+    const struct heard_topic *topic;
     /* And these at more. */
     const struct subscription *last;
     hm_process *process;
-    struct subscription *table; /* by hash */
+    struct subscription *table; /* by topic */
 } __attribute__((aligned(CACHE_LINE)));
 
 _Static_assert(offsetof(struct subscriber, last) <= CACHE_LINE, "what most messages look at is on one cache line");
 
-/* ---- the table ---- */
+/* ---- topics ---- */
 
-static struct subscription *find(const struct subscriber *subscriber, uint64_t hash, hm_term topic) {
-    struct subscription *found;
-    HASH_FIND(hh, subscriber->table, &hash, sizeof hash, found);
-    while (found && !hm_term_equal(found->topic, topic))
-        found = found->same;
-    return found;
+static hm_term term_of(const struct heard_topic *topic) {
+    return (hm_term){topic->bytes, topic->size};
 }
 
-static struct subscription *new_subscription(hm_term topic, uint64_t hash) {
-    struct subscription *subscription = malloc(sizeof *subscription + topic.size);
-    if (!subscription)
+static struct heard_topics *topics_with(const hm_process *self, uint64_t hash) {
+    struct heard_topics *topics;
+    HASH_FIND(hh, self->node->heard_topics, &hash, sizeof hash, topics);
+    return topics;
+}
+
+static struct heard_topic *topic_in(const struct heard_topics *topics, hm_term term) {
+    struct heard_topic *topic = topics ? SLIST_FIRST(&topics->list) : NULL;
+    while (topic && !hm_term_equal(term_of(topic), term))
+        topic = SLIST_NEXT(topic, link);
+    return topic;
+}
+
+static struct heard_topics *new_topics(hm_process *self, uint64_t hash) {
+    struct heard_topics *topics = calloc(1, sizeof *topics);
+    if (!topics)
         return NULL;
-    *subscription = (struct subscription){.hash = hash, .topic = {subscription->bytes, topic.size}};
-    memcpy(subscription->bytes, topic.bytes, topic.size);
-    return subscription;
+    topics->hash = hash;
+    HASH_ADD(hh, self->node->heard_topics, hash, sizeof topics->hash, topics);
+    if (!topics->lost)
+        return topics;
+    free(topics);
+    return NULL;
+}
+
+static void free_if_empty(hm_process *self, struct heard_topics *topics) {
+    if (!SLIST_EMPTY(&topics->list))
+        return;
+    HASH_DEL(self->node->heard_topics, topics);
+    free(topics);
+}
+
+static struct heard_topic *hold_topic(hm_process *self, hm_term term) {
+    uint64_t hash = hm_term_hash(term);
+    struct heard_topics *topics = topics_with(self, hash);
+    struct heard_topic *topic = topic_in(topics, term);
+    if (!topic) {
+        if (!topics && !(topics = new_topics(self, hash)))
+            return NULL;
+        topic = malloc(sizeof *topic + term.size);
+        if (!topic) {
+            free_if_empty(self, topics);
+            return NULL;
+        }
+        *topic = (struct heard_topic){.list = topics, .size = term.size};
+        memcpy(topic->bytes, term.bytes, term.size);
+        SLIST_INSERT_HEAD(&topics->list, topic, link);
+    }
+    topic->users++;
+    return topic;
+}
+
+static void release_topic(hm_process *self, struct heard_topic *topic) {
+    struct heard_topics *topics = topic->list;
+    if (--topic->users)
+        return;
+    SLIST_REMOVE(&topics->list, topic, heard_topic, link);
+    free(topic);
+    free_if_empty(self, topics);
+}
+
+/* ---- the subscriptions of a process ---- */
+
+static struct subscription *find(const struct subscriber *subscriber, hm_term term) {
+    const struct heard_topic *topic = topic_in(topics_with(subscriber->process, hm_term_hash(term)), term);
+    struct subscription *found = NULL;
+    if (topic)
+        HASH_FIND_PTR(subscriber->table, &topic, found);
+    return found;
 }
 
 static void set_last(struct subscriber *subscriber, const struct subscription *last) {
     subscriber->last = last;
     subscriber->heard = last ? last->heard : NULL;
     subscriber->arg = last ? last->arg : NULL;
-    if (!last)
-        return;
-    if (last->topic.size > NEAR) {
-        subscriber->topic.far.size = FAR;
-        subscriber->topic.far.topic = last->topic;
-    } else {
-        subscriber->topic.near.size = (uint8_t)last->topic.size;
-        memcpy(subscriber->topic.near.bytes, last->topic.bytes, last->topic.size);
-    }
-}
-
-static hm_term last_topic(const struct subscriber *subscriber) {
-    const union last_topic *topic = &subscriber->topic;
-    return topic->near.size == FAR ? topic->far.topic : (hm_term){topic->near.bytes, topic->near.size};
+    subscriber->topic = last ? last->topic : NULL;
 }
 
 static void set_handlers(struct subscriber *subscriber, struct subscription *subscription, const struct hm_pubsub_subscription *wanted) {
@@ -116,36 +159,28 @@ static void set_handlers(struct subscriber *subscriber, struct subscription *sub
         set_last(subscriber, subscription);
 }
 
-static bool add(struct subscriber *subscriber, struct subscription *subscription) {
-    struct subscription *first;
-    HASH_FIND(hh, subscriber->table, &subscription->hash, sizeof first->hash, first);
-    if (first) {
-        subscription->same = first->same;
-        first->same = subscription;
-        return true;
+/* NULL without memory. */
+static struct subscription *new_subscription(struct subscriber *subscriber, hm_term term) {
+    struct subscription *subscription = calloc(1, sizeof *subscription);
+    if (!subscription)
+        return NULL;
+    subscription->topic = hold_topic(subscriber->process, term);
+    if (subscription->topic) {
+        HASH_ADD_PTR(subscriber->table, topic, subscription);
+        if (!subscription->lost)
+            return subscription;
+        release_topic(subscriber->process, subscription->topic);
     }
-    HASH_ADD(hh, subscriber->table, hash, sizeof subscription->hash, subscription);
-    return !subscription->lost;
+    free(subscription);
+    return NULL;
 }
 
-static bool remove_subscription(struct subscriber *subscriber, struct subscription *subscription) {
-    struct subscription *first, **at;
+static void free_subscription(struct subscriber *subscriber, struct subscription *subscription) {
     if (subscriber->last == subscription)
         set_last(subscriber, NULL);
-    HASH_FIND(hh, subscriber->table, &subscription->hash, sizeof first->hash, first);
-    if (first != subscription) {
-        for (at = &first->same; *at != subscription;)
-            at = &(*at)->same;
-        *at = subscription->same;
-        return true;
-    }
-    HASH_DEL(subscriber->table, first);
-    if (first->same) {
-        struct subscription *next = first->same;
-        HASH_ADD(hh, subscriber->table, hash, sizeof next->hash, next);
-        return !next->lost;
-    }
-    return true;
+    HASH_DEL(subscriber->table, subscription);
+    release_topic(subscriber->process, subscription->topic);
+    free(subscription);
 }
 
 /* ---- asking the service ---- */
@@ -154,33 +189,20 @@ static bool has_service(const hm_process *self) {
     return hm_whereis(hm_node_of(self), SERVICE).node != NULL;
 }
 
-static int send_built(hm_process *self, hm_build *build) {
-    int error = hm_build_error(build);
-    if (!error)
-        error = hm_cast(self, hm_to_name(SERVICE, NULL), hm_build_term(build));
-    hm_build_free(build);
-    return error;
-}
-
 static int request(const struct subscriber *subscriber, const struct subscription *subscription) {
-    hm_build *build = hm_build_new();
-    if (!build)
-        return HM_ENOMEM;
-    hm_put_format(build, "{subscribe, ~t, ~p, #{routed => true, self => ~a}}", subscription->topic,
-                  hm_self(subscriber->process), subscription->not_own ? "false" : "true");
-    return send_built(subscriber->process, build);
+    return hm_castf(subscriber->process, hm_to_name(SERVICE, NULL), "{subscribe, ~t, ~p, #{routed => true, self => ~a}}", term_of(subscription->topic),
+                    hm_self(subscriber->process), subscription->not_own ? "false" : "true");
 }
 
 /* The service is there, for the first time or again: it knows nothing of what it was asked before. */
 static int renew(hm_process *self, void *arg, hm_pid service) {
     const struct subscriber *subscriber = arg;
-    const struct subscription *first, *one;
+    const struct subscription *subscription;
     int error = HM_OK;
     (void)self;
     (void)service;
-    for (first = subscriber->table; first && !error; first = first->hh.next)
-        for (one = first; one && !error; one = one->same)
-            error = request(subscriber, one);
+    for (subscription = subscriber->table; subscription && !error; subscription = subscription->hh.next)
+        error = request(subscriber, subscription);
     return error;
 }
 
@@ -190,84 +212,76 @@ static struct subscriber *subscriber_at(const struct process_waiter *waiter) {
     return (struct subscriber *)((uintptr_t)waiter - offsetof(struct subscriber, waiter));
 }
 
+/* It was for the subscription, whatever that makes of it. */
+static enum hm_verdict taken(enum hm_verdict verdict) {
+    return verdict == HM_UNKNOWN ? HM_CONTINUE : verdict;
+}
+
 static enum hm_verdict hear(struct subscriber *subscriber, hm_term given, hm_term topic, hm_term message) {
-    const struct subscription *subscription = find(subscriber, hm_term_hash(given), given);
+    const struct subscription *subscription = find(subscriber, given);
     /* Taken back while this message was on its way. */
     if (!subscription)
         return HM_CONTINUE;
     if (subscriber->last != subscription)
         set_last(subscriber, subscription);
-    return subscription->heard(subscriber->process, subscription->arg, topic, message);
+    return taken(subscription->heard(subscriber->process, subscription->arg, topic, message));
 }
 
-/* What was heard last is mostly heard next, and its topic comes in the same bytes. Nothing is looked up then. */
-static bool hear_again(const struct subscriber *subscriber, hm_process *self, hm_term term, enum hm_verdict *verdict) {
+/* What was heard last is mostly heard next, and its topic comes in the same bytes. Nothing is looked up then. HM_UNKNOWN: it is something else. */
+static enum hm_verdict hear_again(const struct subscriber *subscriber, hm_process *self, hm_term term) {
     static const unsigned char HEAD[] = {ETF_SMALL_TUPLE, 4, ETF_SMALL_ATOM_UTF8, 7, '$', 'p', 'u', 'b', 's', 'u', 'b'};
     if (!subscriber->heard)
-        return false;
-    hm_term last = last_topic(subscriber);
-    if ( term.size < sizeof HEAD + last.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0)
-        return false;
-    const unsigned char *given = term.bytes + sizeof HEAD, *topic = given + last.size;
-    if (memcmp(given, last.bytes, last.size) != 0)
-        return false;
-    size_t left = (size_t)(term.bytes + term.size - topic);
-    size_t size = left > last.size && memcmp(topic, given, last.size) == 0 ? last.size : (size_t)(view_skip(topic) - topic);
-    *verdict = subscriber->heard(self, subscriber->arg, (hm_term){topic, size}, (hm_term){topic + size, left - size});
-    return true;
+        return HM_UNKNOWN;
+    hm_term given = term_of(subscriber->topic);
+    if (term.size < sizeof HEAD + given.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0 ||
+        memcmp(term.bytes + sizeof HEAD, given.bytes, given.size) != 0)
+        return HM_UNKNOWN;
+    const unsigned char *topic = term.bytes + sizeof HEAD + given.size, *message = view_skip(topic);
+    return taken(subscriber->heard(self, subscriber->arg, (hm_term){topic, (size_t)(message - topic)},
+                                   (hm_term){message, (size_t)(term.bytes + term.size - message)}));
 }
 
 static enum hm_verdict refuse(struct subscriber *subscriber, hm_term given, hm_term reason) {
-    struct subscription *subscription = find(subscriber, hm_term_hash(given), given);
+    struct subscription *subscription = find(subscriber, given);
     struct hm_text text;
     if (!subscription)
         return HM_CONTINUE;
     hm_pubsub_refused *refused = subscription->refused;
     void *arg = subscription->arg;
-    remove_subscription(subscriber, subscription);
-    free(subscription);
+    free_subscription(subscriber, subscription);
     if (refused)
-        return refused(subscriber->process, arg, reason);
+        return taken(refused(subscriber->process, arg, reason));
     if (hm_get_atom(reason, &text))
         hm_log(subscriber->process, HM_LOG_WARN, "pubsub.refused", "a subscription was refused: %.*s", (int)text.size, text.at);
     return HM_CONTINUE;
 }
 
-static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term term, enum hm_verdict *verdict) {
-    struct subscriber *subscriber = subscriber_at(waiter);
+/* Not inlined: it would make the way of most messages longer. */
+__attribute__((noinline)) static enum hm_verdict hear_other(struct subscriber *subscriber, hm_term term) {
     hm_term elements[4];
-    if (hear_again(subscriber, self, term, verdict))
-        return true;
     if (hm_tuple_elements(term, 4, elements) && hm_is_atom(elements[0], "$pubsub"))
-        *verdict = hear(subscriber, elements[1], elements[2], elements[3]);
-    else if (hm_tuple_elements(term, 3, elements) && hm_is_atom(elements[0], "$pubsub_refused"))
-        *verdict = refuse(subscriber, elements[1], elements[2]);
-    else
-        return false;
-    return true;
+        return hear(subscriber, elements[1], elements[2], elements[3]);
+    if (hm_tuple_elements(term, 3, elements) && hm_is_atom(elements[0], "$pubsub_refused"))
+        return refuse(subscriber, elements[1], elements[2]);
+    return HM_UNKNOWN;
+}
+
+static enum hm_verdict on_message(struct process_waiter *waiter, hm_process *self, hm_term term) {
+    struct subscriber *subscriber = subscriber_at(waiter);
+    enum hm_verdict verdict = hear_again(subscriber, self, term);
+    return verdict == HM_UNKNOWN ? hear_other(subscriber, term) : verdict;
 }
 
 static void on_ended(struct process_waiter *waiter, hm_term reason) {
     struct subscriber *subscriber = subscriber_at(waiter);
-    struct subscription *first, *next, *one, *same;
+    struct subscription *subscription, *next;
     (void)reason;
-    HASH_ITER(hh, subscriber->table, first, next) {
-        HASH_DEL(subscriber->table, first);
-        for (one = first; one; one = same) {
-            same = one->same;
-            free(one);
-        }
-    }
+    HASH_ITER(hh, subscriber->table, subscription, next)
+        free_subscription(subscriber, subscription);
     free(subscriber);
 }
 
-static void fetch(const struct process_waiter *waiter) {
-    const struct subscriber *subscriber = subscriber_at(waiter);
-    if (subscriber->topic.near.size == FAR)
-        __builtin_prefetch(subscriber->topic.far.topic.bytes);
-}
-
-static const struct waiter_class waiter_class = {.message = on_message, .fetch = fetch, .ended = on_ended};
+static const struct waiter_class waiter_class = {.message = on_message, .ended = on_ended};
 
 /* ---- the functions ---- */
 
@@ -302,59 +316,40 @@ int hm_pubsub_subscribe(hm_process *self, const struct hm_pubsub_subscription *w
     struct subscriber *subscriber = subscriber_of(self);
     if (!subscriber && !(subscriber = new_subscriber(self)))
         return HM_ENOMEM;
-    uint64_t hash = hm_term_hash(wanted->topic);
-    struct subscription *subscription = find(subscriber, hash, wanted->topic);
+    struct subscription *subscription = find(subscriber, wanted->topic);
     if (subscription) {
         set_handlers(subscriber, subscription, wanted);
         return request(subscriber, subscription);
     }
-    subscription = new_subscription(wanted->topic, hash);
+    subscription = new_subscription(subscriber, wanted->topic);
     if (!subscription)
         return HM_ENOMEM;
     set_handlers(subscriber, subscription, wanted);
-    int error = add(subscriber, subscription) ? HM_OK : HM_ENOMEM;
-    if (!error && (error = request(subscriber, subscription)))
-        remove_subscription(subscriber, subscription);
+    int error = request(subscriber, subscription);
     if (error)
-        free(subscription);
+        free_subscription(subscriber, subscription);
     return error;
 }
 
 int hm_pubsub_unsubscribe(hm_process *self, hm_term topic) {
     struct subscriber *subscriber = subscriber_of(self);
-    struct subscription *subscription = subscriber ? find(subscriber, hm_term_hash(topic), topic) : NULL;
-    hm_build *build;
+    struct subscription *subscription = subscriber ? find(subscriber, topic) : NULL;
     if (!subscription)
         return HM_ENOENT;
-    remove_subscription(subscriber, subscription);
-    free(subscription);
-    build = hm_build_new();
-    if (!build)
-        return HM_OK; /* what still comes is not heard */
-    hm_put_format(build, "{unsubscribe, ~t, ~p}", topic, hm_self(self));
-    send_built(self, build);
+    free_subscription(subscriber, subscription);
+    hm_castf(self, hm_to_name(SERVICE, NULL), "{unsubscribe, ~t, ~p}", topic, hm_self(self)); /* without memory, what still comes is not heard */
     return HM_OK;
 }
 
+/* The caller's pid, so that not_own works; it is not excluded by that. */
 int hm_pubsub_publish(hm_process *self, hm_term topic, hm_term message) {
-    hm_build *build;
     if (!has_service(self))
         return HM_ENOPROC;
-    build = hm_build_new();
-    if (!build)
-        return HM_ENOMEM;
-    /* The caller's pid, so that not_own works; it is not excluded by that. */
-    hm_put_format(build, "{publish_as, ~p, ~t, ~t}", hm_self(self), topic, message);
-    return send_built(self, build);
+    return hm_castf(self, hm_to_name(SERVICE, NULL), "{publish_as, ~p, ~t, ~t}", hm_self(self), topic, message);
 }
 
 int hm_pubsub_publish_from(hm_process *self, hm_term topic, hm_term message) {
-    hm_build *build;
     if (!has_service(self))
         return HM_ENOPROC;
-    build = hm_build_new();
-    if (!build)
-        return HM_ENOMEM;
-    hm_put_format(build, "{publish_from, ~p, ~t, ~t}", hm_self(self), topic, message);
-    return send_built(self, build);
+    return hm_castf(self, hm_to_name(SERVICE, NULL), "{publish_from, ~p, ~t, ~t}", hm_self(self), topic, message);
 }

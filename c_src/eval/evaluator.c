@@ -127,14 +127,11 @@ static void schedule(struct evaluation *e) {
 
 static enum hm_verdict run(struct evaluation *e);
 
-static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term message,
-                       enum hm_verdict *verdict) {
+static enum hm_verdict on_message(struct process_waiter *waiter, hm_process *self, hm_term message) {
     struct evaluation *e = evaluation_of(waiter);
     (void)self;
     machine_deliver(&e->m, message);
-    if (e->tick) /* else its turn comes */
-        *verdict = run(e);
-    return true;
+    return e->tick ? run(e) : HM_CONTINUE; /* without a tick its turn comes */
 }
 
 static const struct waiter_class waiter_class;

@@ -6,8 +6,7 @@ enum {
     SLICE = 64, /* receivers before others of the turn are looked at, and the clock */
     /* How far ahead what is fetched: a process has to be there before what waits in it is known, and so on. */
     AHEAD_PROCESS = 24,
-    AHEAD_WAITER = 16,
-    AHEAD_STATE = 8,
+    AHEAD_WAITER = 12,
 };
 
 struct receiver {
@@ -34,20 +33,16 @@ static hm_process *receiver_at(const struct hm_node *node, const struct fanout *
     return process && node->slots[to.id].serial == to.serial ? process : NULL;
 }
 
-/* What each step finds was fetched by the one before, some receivers ago. Inlined by order: GCC takes a function that does nothing but this for
- * one without effect, and leaves the call away. */
-__attribute__((always_inline)) static inline void fetch_ahead(const struct hm_node *node, const struct fanout *fanout) {
+/* What each step finds was fetched by the one before, some receivers ago. A slot may have another process by now: it is fetched for nothing.
+ * Inlined by order: GCC takes a function that does nothing but this for one without effect, and leaves the call away. */
+__attribute__((always_inline)) static inline void fetch_ahead(const struct process_slot *slots, const struct receiver *to, uint32_t left) {
     const hm_process *process;
-    uint32_t at = fanout->done, left = fanout->count - at;
-    if (left > AHEAD_PROCESS && (process = node->slots[fanout->to[at + AHEAD_PROCESS].id].process))
+    if (left <= AHEAD_PROCESS)
+        return;
+    if ((process = slots[to[AHEAD_PROCESS].id].process))
         __builtin_prefetch(&process->mailbox.count, 1);
-    if (left > AHEAD_WAITER && (process = receiver_at(node, fanout, at + AHEAD_WAITER)) && !LIST_EMPTY(&process->waiters))
-        __builtin_prefetch(LIST_FIRST(&process->waiters));
-    if (left > AHEAD_STATE && (process = receiver_at(node, fanout, at + AHEAD_STATE)) && !LIST_EMPTY(&process->waiters)) {
-        const struct process_waiter *waiter = LIST_FIRST(&process->waiters);
-        if (waiter->class->fetch)
-            waiter->class->fetch(waiter);
-    }
+    if ((process = slots[to[AHEAD_WAITER].id].process))
+        __builtin_prefetch(LIST_FIRST(&process->waiters)); /* of NULL, too */
 }
 
 static void put_into_mailbox(const struct hm_node *node, const struct fanout *fanout, hm_process *process) {
@@ -86,7 +81,7 @@ static void run_fanouts(struct turn_task *task) {
     struct hm_node *node = turn_owner(task, struct hm_node, fanouts.task);
     struct fanout *fanout;
     for (unsigned most = SLICE; most > 0 && (fanout = node->fanouts.first); most--) {
-        fetch_ahead(node, fanout);
+        fetch_ahead(node->slots, fanout->to + fanout->done, fanout->count - fanout->done);
         hm_process *process = receiver_at(node, fanout, fanout->done);
         fanout->done++;
         fanout->shown = true;
@@ -123,9 +118,30 @@ void fanout_settle(struct hm_node *node) {
     }
 }
 
+/* Those of this node into the list; how many are of others. */
+static size_t list_receivers(struct hm_node *node, struct fanout *fanout, const hm_pid to[], size_t count) {
+    const hm_node_name *name = node->name;
+    uint32_t creation = node->dist.creation, slots = node->slot_count, listed = 0;
+    size_t others = 0, nobody = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (to[i].node != name) {
+            if (to[i].node)
+                others++;
+            else
+                nobody++;
+        } else if (to[i].creation == creation && to[i].id < slots) {
+            fanout->to[listed++] = (struct receiver){to[i].id, to[i].serial};
+        } else {
+            nobody++;
+        }
+    }
+    fanout->count = listed;
+    node->counters.dead_letters += nobody;
+    return others;
+}
+
 int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term message, struct block *shared, size_t *here) {
     struct hm_node *node = sender->node;
-    size_t others = 0;
     if (count >= FANOUT_MAX || node->fanouts.weight + count + message.size / 8 > FANOUT_MAX)
         return HM_ELIMIT;
     struct fanout *fanout = malloc(sizeof *fanout + count * sizeof *fanout->to);
@@ -138,15 +154,7 @@ int fanout_send(hm_process *sender, const hm_pid to[], size_t count, hm_term mes
     fanout->message = (struct message){.kind = MESSAGE_TERM, .term = message, .from = {.node = sender->on_behalf}, .untraced = node->trace_quiet};
     if (!shared)
         fanout->message.term.bytes = block->at;
-    for (size_t i = 0; i < count; i++) {
-        if (to[i].node && to[i].node != node->name)
-            others++;
-        else if (node_owns_pid(node, to[i]) && to[i].id < node->slot_count)
-            fanout->to[fanout->count++] = (struct receiver){to[i].id, to[i].serial};
-        else
-            node->counters.dead_letters++;
-    }
-    *here = count - others;
+    *here = count - list_receivers(node, fanout, to, count);
     if (!fanout->count) {
         block_release(block);
         free(fanout);

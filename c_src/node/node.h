@@ -99,6 +99,8 @@ struct hm_node {
         uint32_t max_names, max_locks; /* 0: the defaults of otp/global.c */
     } global;
 
+    struct heard_topics *heard_topics; /* api/pubsub_api.c */
+
     uint64_t next_reference, next_unlink, next_timer;
     const struct node_hooks *hooks; /* otp */
     const struct node_trace *trace; /* trace.h; NULL while nothing is traced */

@@ -94,14 +94,16 @@ static int exit_as_term(const struct message *message, hm_build *build) {
     return hm_build_error(build);
 }
 
-static bool is_waited_for(hm_process *process, hm_term term, enum hm_verdict *verdict) {
+/* Whoever waits for it, else the class. */
+static enum hm_verdict receive(hm_process *process, hm_term term) {
     struct process_waiter *waiter, *next;
     for (waiter = LIST_FIRST(&process->waiters); waiter; waiter = next) {
         next = LIST_NEXT(waiter, link);
-        if (waiter->class->message && waiter->class->message(waiter, process, term, verdict))
-            return true;
+        enum hm_verdict verdict = waiter->class->message ? waiter->class->message(waiter, process, term) : HM_UNKNOWN;
+        if (verdict != HM_UNKNOWN)
+            return verdict;
     }
-    return false;
+    return process->class->receive(process, term);
 }
 
 static void trace_message(hm_process *process, const hm_node_name *origin, hm_term term) {
@@ -126,28 +128,22 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         log_error(&process->node->log, "process.memory", "no memory for an exit message; it is lost");
         return HM_CONTINUE;
     }
-    enum hm_verdict verdict = HM_CONTINUE;
     trace_message(process, message->from.node == process->node->name ? NULL : message->from.node, hm_build_term(build));
-    if (!is_waited_for(process, hm_build_term(build), &verdict))
-        verdict = process->class->receive(process, hm_build_term(build));
+    enum hm_verdict verdict = receive(process, hm_build_term(build));
     node_build_give(process->node, build);
     return verdict;
 }
 
 static enum hm_verdict handle_term(hm_process *process, const struct message *message) {
-    enum hm_verdict verdict = HM_CONTINUE;
     process->origin = message->from.node;
     if (!LIST_EMPTY(&process->calls) && calls_take(process, message->term))
         return HM_CONTINUE;
     if (!message->untraced)
         trace_message(process, message->from.node, message->term);
-    if (is_waited_for(process, message->term, &verdict))
-        return verdict;
-    return process->class->receive(process, message->term);
+    return receive(process, message->term);
 }
 
 static enum hm_verdict handle(hm_process *process, struct message *message) {
-    enum hm_verdict verdict = HM_CONTINUE;
     switch (message->kind) {
     case MESSAGE_TERM:
         return handle_term(process, message);
@@ -155,9 +151,7 @@ static enum hm_verdict handle(hm_process *process, struct message *message) {
         if (!monitors_take(process, message))
             return HM_CONTINUE;
         trace_message(process, NULL, message->term);
-        if (is_waited_for(process, message->term, &verdict))
-            return verdict;
-        return process->class->receive(process, message->term);
+        return receive(process, message->term);
     case MESSAGE_EXIT:
         return handle_exit(process, message);
     case MESSAGE_CALL: {

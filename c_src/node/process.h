@@ -28,10 +28,8 @@ struct process_class {
  * process_unwait. */
 struct process_waiter;
 struct waiter_class {
-    /* true: it was for me; *verdict is HM_CONTINUE before. */
-    bool (*message)(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict);
-    /* Begins to fetch what `message' looks at first beside the cache line of the waiter: it will be called soon. */
-    void (*fetch)(const struct process_waiter *waiter);
+    /* HM_UNKNOWN: it is not for me. */
+    enum hm_verdict (*message)(struct process_waiter *waiter, hm_process *self, hm_term message);
     void (*ended)(struct process_waiter *waiter, hm_term reason); /* it is out of the list already */
 };
 

@@ -24,11 +24,10 @@ static struct mfa_later *later_of(struct process_waiter *waiter) {
     return (struct mfa_later *)((char *)waiter - offsetof(struct mfa_later, waiter));
 }
 
-static bool on_message(struct process_waiter *waiter, hm_process *self, hm_term message, enum hm_verdict *verdict) {
-    (void)verdict;
+static enum hm_verdict on_message(struct process_waiter *waiter, hm_process *self, hm_term message) {
     struct mfa_later *later = later_of(waiter);
     (void)self;
-    return later->wait.message && later->wait.message(later, later->wait.arg, message);
+    return later->wait.message && later->wait.message(later, later->wait.arg, message) ? HM_CONTINUE : HM_UNKNOWN;
 }
 
 static void on_ended(struct process_waiter *waiter, hm_term reason) {

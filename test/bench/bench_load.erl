@@ -334,10 +334,10 @@ cluster(Count) ->
     end || IsHermod <- [true, false]],
     Missed = lists:sum([begin
         [subscribers(Side, All div Count) || Side <- Sides],
-        lists:sum([rows(io_lib:format("~b bytes from one node to ~b subscribers of ~b other~ts", [Size, All, Count, [$s || Count > 1]]),
-                        fun(Side) -> publish_in(Side, All div Count, Size, max(1, Times * 1000 div All)) end, Hermod, Beam,
+        lists:sum([rows(io_lib:format("~b bytes from one node to ~b subscribers of ~b other~ts, ~ts", [Size, All, Count, [$s || Count > 1], How]),
+                        fun(Side) -> publish_in(Side, All div Count, Size, max(2, Times * 1000 div All), How) end, Hermod, Beam,
                         [{rate, "deliveries/s", none}, {cpu_us, "us CPU per delivery, all nodes", {ratio_at_most, 1 / 20}}])
-                   || {Size, Times} <- [{16, 500}, {4096, 500}, {65536, 200}]])
+                   || {Size, Times, How} <- [{16, 1000, together}, {4096, 1000, together}, {65536, 200, together}, {16, 500, alone}]])
     end || All <- [1000, ?LOCAL]]),
     [stop_node(Node, Port, Pid) || {_, _, _, Started} <- Sides, {_, Node, Port, Pid} <- Started],
     Missed.
@@ -354,12 +354,14 @@ subscribers({IsHermod, [Publisher | Others], _, _}, Each) ->
         end
     end).
 
-publish_in({_, [Publisher | Others], Pids, _}, Each, Size, Times) ->
+%% together: one behind the other. alone: each when the call for the one before was answered.
+publish_in({_, [Publisher | Others], Pids, _}, Each, Size, Times, How) ->
     Payload = binary:copy(<<"x">>, Size),
     [ok = gen_server:call({bench_pubsub, N}, {expect, Each * Times}, ?PATIENCE) || N <- Others],
     measure(Pids, Each * length(Others) * Times, fun() ->
         Waits = [gen_server:send_request({bench_pubsub, N}, wait) || N <- Others],
-        [gen_server:call({bench_pubsub, Publisher}, {publish, Payload}, ?PATIENCE) || _ <- lists:seq(1, Times)],
+        Calls = case How of together -> [Times]; alone -> [1 || _ <- lists:seq(1, Times)] end,
+        [gen_server:call({bench_pubsub, Publisher}, {publish, Payload, N}, ?PATIENCE) || N <- Calls],
         [{reply, _} = gen_server:receive_response(W, ?PATIENCE) || W <- Waits],
         #{}
     end).
@@ -399,7 +401,7 @@ nodes() ->
     Ms = lists:min([begin
         [ok = gen_server:call({bench_pubsub, N}, {expect, ?LOCAL}, ?PATIENCE) || N <- Nodes],
         Waits = [gen_server:send_request({bench_pubsub, N}, wait) || N <- Nodes],
-        Began = gen_server:call({bench_pubsub, hd(Nodes)}, {publish, <<"hello, world">>}, ?PATIENCE),
+        Began = gen_server:call({bench_pubsub, hd(Nodes)}, {publish, <<"hello, world">>, 1}, ?PATIENCE),
         Lasts = [begin {reply, L} = gen_server:receive_response(W, ?PATIENCE), L end || W <- Waits],
         (lists:max(Lasts) - Began) / 1.0e6
     end || _ <- lists:seq(1, 3)]),

@@ -32,10 +32,9 @@ handle_call({subscriber_count, Topic}, _, S) ->
     {reply, length([T || T <- maps:values(Remote), T =:= Topic]), S};
 handle_call(coordinators, _, S) ->
     {reply, length(pg:get_members(?SCOPE, ?MODULE)), S};
-handle_call({publish, Message}, _, S) ->
+handle_call({publish, Message, N}, _, S) ->
     Began = os:perf_counter(nanosecond),
-    [gen_server:cast(P, {publish, ?TOPIC, Message}) || P <- pg:get_members(?SCOPE, ?MODULE), P =/= self()],
-    dispatch(Message),
+    [publish(Message) || _ <- lists:seq(1, N)],
     {reply, Began, S}.
 
 %% Subscribers of other nodes: monitored, in a set of their own. Those of this one: the Registry.
@@ -66,6 +65,10 @@ hear(C, Us) ->
         end,
         hear(C, Us)
     end.
+
+publish(Message) ->
+    [gen_server:cast(P, {publish, ?TOPIC, Message}) || P <- pg:get_members(?SCOPE, ?MODULE), P =/= self()],
+    dispatch(Message).
 
 dispatch(Message) ->
     registry(),

@@ -6,7 +6,7 @@
  *     call {topics, N}          {ok, Microseconds}: one more process is subscribed to N topics <<"bench:I">>
  *     call {expect, N}          ok; from now on N messages are waited for
  *     call wait                 when all of them were heard: the time of the last one, CLOCK_MONOTONIC in ns
- *     call {publish, Message}   the time before <<"bench">> was published
+ *     call {publish, Message, N}  the time before <<"bench">> was published N times, one behind the other
  */
 #include <stdlib.h>
 #include <stdio.h>
@@ -143,11 +143,12 @@ static enum hm_verdict on_call(hm_process *self, hm_term request, const hm_from 
         answer_wait(bench);
         return HM_CONTINUE;
     }
-    if (hm_match(request, "{publish, ~t}", &message)) {
+    if (hm_match(request, "{publish, ~t, ~u}", &message, &count)) {
         hm_build *topic = hm_build_new();
         uint64_t began = now_ns();
         hm_put_text(topic, "bench");
-        hm_pubsub_publish(self, hm_build_term(topic), message);
+        while (count-- > 0)
+            hm_pubsub_publish(self, hm_build_term(topic), message);
         hm_build_free(topic);
         return hm_reply(self, from, "~u", began);
     }
