@@ -77,9 +77,17 @@ struct block *block_new(size_t size) {
     struct block *block = malloc(sizeof *block + size);
     if (!block)
         return NULL;
-    block->references = 1;
-    block->size = size;
+    *block = (struct block){1, size, (uint8_t *)(block + 1)};
     return block;
+}
+
+struct block *block_resize(struct block *block, size_t size) {
+    if (size > SIZE_MAX - sizeof(struct block))
+        return NULL;
+    struct block *moved = realloc(block, sizeof *block + size);
+    if (moved)
+        *moved = (struct block){1, size, (uint8_t *)(moved + 1)};
+    return moved;
 }
 
 struct block *block_copy(struct bytes from) {
@@ -89,12 +97,26 @@ struct block *block_copy(struct bytes from) {
     return block;
 }
 
+struct block *block_of_writer(struct writer *w) {
+    struct block *block = malloc(sizeof *block);
+    if (!block)
+        return NULL;
+    /* What was reserved and not used goes back, which moves nothing. */
+    uint8_t *fitted = realloc(w->at, w->size);
+    *block = (struct block){1, w->size, fitted ? fitted : w->at};
+    *w = (struct writer){.cap = w->cap};
+    return block;
+}
+
 struct block *block_hold(struct block *block) {
     block->references++;
     return block;
 }
 
 void block_release(struct block *block) {
-    if (block && --block->references == 0)
-        free(block);
+    if (!block || --block->references > 0)
+        return;
+    if (block->at != (uint8_t *)(block + 1))
+        free(block->at);
+    free(block);
 }

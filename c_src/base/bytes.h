@@ -146,13 +146,17 @@ void writer_u64(struct writer *w, uint64_t v);
 struct block {
     uint32_t references;
     size_t size;
-    uint8_t at[];
+    uint8_t *at; /* behind the block, or what a writer wrote */
 };
 
 /* A block of one reference, its bytes unset; NULL without memory. */
 struct block *block_new(size_t size);
+/* Makes a block of block_new, of one reference, larger or smaller; it may move. NULL without memory, and nothing has changed. */
+struct block *block_resize(struct block *block, size_t size);
 /* A block that is a copy of the bytes. */
 struct block *block_copy(struct bytes from);
+/* What was written, without a copy of it: the writer is empty then. NULL without memory, and nothing has changed. */
+struct block *block_of_writer(struct writer *w);
 struct block *block_hold(struct block *block);
 void block_release(struct block *block); /* NULL is allowed */
 static inline struct bytes block_bytes(const struct block *block) {

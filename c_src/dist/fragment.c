@@ -68,11 +68,9 @@ static int append(struct sequence *sequence, struct bytes piece, uint64_t pieces
         size_t wanted = 2 * needed;
         if (piece.size == 0 || pieces_left <= wanted / piece.size)
             wanted = needed + (size_t)pieces_left * piece.size;
-        struct block *grown = realloc(sequence->payload, sizeof *grown + wanted);
+        struct block *grown = sequence->payload ? block_resize(sequence->payload, wanted) : block_new(wanted);
         if (!grown)
             return HM_ENOMEM;
-        grown->references = 1;
-        grown->size = wanted;
         sequence->payload = grown;
     }
     if (piece.size)
@@ -121,7 +119,7 @@ static void finish(struct fragments *fragments, struct sequence *sequence,
     struct block *block = sequence->payload;
     size_t filled = sequence->filled;
     if (block->size - filled > filled / 4) {
-        struct block *exact = realloc(block, sizeof *block + filled);
+        struct block *exact = block_resize(block, filled);
         block = exact ? exact : block;
     }
     block->size = filled;

@@ -58,6 +58,13 @@ HM_API hm_term hm_build_term(const hm_build *build) {
     return (hm_term){build->out.at, build->out.size};
 }
 
+struct block *build_take(hm_build *build) {
+    struct block *block = block_of_writer(&build->out);
+    if (block)
+        build->missing = 1;
+    return block;
+}
+
 int build_sticky_error(const hm_build *build) {
     return build->out.error;
 }

@@ -19,6 +19,11 @@ void build_rollback(hm_build *build, struct build_mark mark);
 /* What was written since the mark, as one term. Lends until the builder is changed. */
 hm_term build_since(const hm_build *build, struct build_mark mark);
 
+/* The finished term, which must not be a failed one, without a copy of it: the builder is empty then. NULL without memory, and nothing has
+ * changed. */
+struct block;
+struct block *build_take(hm_build *build);
+
 /* What sticks, without asking whether the term is complete. */
 int build_sticky_error(const hm_build *build);
 /* Makes the error stick, unless there is one. */

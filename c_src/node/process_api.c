@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "etf/build.h"
 #include "etf/ids.h"
 #include "node/aliases.h"
 #include "node/links.h"
@@ -60,10 +61,18 @@ int hm_unregister(hm_process *self) {
  * A term of size 0 is what a failed builder gives (hm_build_term). Sent, it would be a message without content: a handler of this node would
  * read a NULL pointer, and a peer would close the connection. So it is refused here, before it becomes a message. */
 
+enum { TAKE_BYTES = 4096 }; /* from here on it costs less to give the builder's memory away than to copy it */
+
 static int send_built(hm_process *self, hm_address to, hm_build *build) {
     int error = hm_build_error(build);
-    if (error == HM_OK)
-        error = route_send(self->node, self->pid, to, hm_build_term(build), NULL);
+    if (error == HM_OK) {
+        hm_term message = hm_build_term(build);
+        struct block *taken = message.size >= TAKE_BYTES ? build_take(build) : NULL;
+        if (taken)
+            message = (hm_term){taken->at, taken->size};
+        error = route_send(self->node, self->pid, to, message, taken);
+        block_release(taken);
+    }
     node_build_give(self->node, build);
     return error;
 }

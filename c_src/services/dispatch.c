@@ -473,7 +473,9 @@ static void send_beside_slow(struct publication *publication, const struct topic
 static void send_once(struct publication *publication, const struct topic_match *match) {
     struct dispatch *dispatch = publication->dispatch;
     hm_term message = changed_message(publication);
-    if (!message.size) {
+    hm_pid *quick = message.size ? malloc(match->count * sizeof *quick) : NULL;
+    uint32_t count = 0;
+    if (!quick) {
         report_lost(dispatch, match->count);
         return;
     }
@@ -484,11 +486,14 @@ static void send_once(struct publication *publication, const struct topic_match 
         if (follower->got == dispatch->counters.published)
             continue;
         follower->got = dispatch->counters.published;
-        if (publication->slow)
+        if (publication->slow && is_slow(dispatch, follower))
             send_slowly(dispatch, follower, options, publication->topic, message);
-        else if (hm_send(dispatch->self, hm_to_pid(follower->pid), message))
-            report_lost(dispatch, 1);
+        else
+            quick[count++] = follower->pid;
     }
+    if (count && hm_send_many(dispatch->self, quick, count, message))
+        report_lost(dispatch, 1);
+    free(quick);
 }
 
 static void on_match(void *arg, const struct topic_match *match) {

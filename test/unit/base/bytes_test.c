@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/bytes.h"
 
 static void a_reader_cannot_leave_its_range(void **state) {
@@ -82,6 +84,38 @@ static void one_byte_that_is_not_ascii_is_found(void **state) {
     }
 }
 
+static void a_block_takes_what_was_written(void **state) {
+    (void)state;
+    struct writer w;
+    writer_init(&w, 100);
+    for (int i = 0; i < 20; i++) /* with room left, and without */
+        writer_put(&w, "0123456789", i < 3 ? 10 : 2);
+    const size_t size = w.size;
+    struct block *block = block_of_writer(&w);
+    assert_non_null(block);
+    assert_int_equal(block->size, size);
+    assert_memory_equal(block->at, "012345678901234567890123456789010101", 36);
+    assert_int_equal(w.size, 0);
+    writer_u8(&w, 7); /* in memory of its own */
+    assert_int_equal(block->at[0], '0');
+    block_release(block);
+    assert_int_equal(w.at[0], 7);
+    writer_fini(&w);
+}
+
+static void a_block_grows_and_shrinks(void **state) {
+    (void)state;
+    struct block *block = block_copy(bytes_of("hello", 5));
+    block = block_resize(block, 100000);
+    assert_non_null(block);
+    memset(block->at + 5, 'x', 100000 - 5);
+    block = block_resize(block, 7);
+    assert_non_null(block);
+    assert_true(bytes_equal(block_bytes(block), bytes_of("helloxx", 7)));
+    assert_null(block_resize(block, SIZE_MAX));
+    block_release(block);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_cannot_leave_its_range),
@@ -89,6 +123,8 @@ int main(void) {
         cmocka_unit_test(a_writer_grows_to_its_cap_and_no_further),
         cmocka_unit_test(one_byte_that_is_not_ascii_is_found),
         cmocka_unit_test(blocks_live_as_long_as_somebody_holds_them),
+        cmocka_unit_test(a_block_takes_what_was_written),
+        cmocka_unit_test(a_block_grows_and_shrinks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
