@@ -236,7 +236,9 @@ static enum hm_verdict hear_again(const struct subscriber *subscriber, hm_proces
     if (term.size < sizeof HEAD + given.size || memcmp(term.bytes, HEAD, sizeof HEAD) != 0 ||
         memcmp(term.bytes + sizeof HEAD, given.bytes, given.size) != 0)
         return HM_UNKNOWN;
-    const unsigned char *topic = term.bytes + sizeof HEAD + given.size, *message = view_skip(topic);
+    const unsigned char *topic = term.bytes + sizeof HEAD + given.size;
+    /* Nearly all topics are binaries. */
+    const unsigned char *message = topic[0] == ETF_BINARY ? topic + 5 + get_be32(topic + 1) : view_skip(topic);
     return taken(subscriber->heard(self, subscriber->arg, (hm_term){topic, (size_t)(message - topic)},
                                    (hm_term){message, (size_t)(term.bytes + term.size - message)}));
 }
