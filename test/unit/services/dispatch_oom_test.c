@@ -2,17 +2,7 @@
  * A publication while another node is slow: it costs its other subscribers nothing. Counts allocations, which is why it is linked as the tests are that
  * let them fail.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <event2/event.h>
-#include <hermod/hermod.h>
+#include "star_fixture.h"
 
 #include "services/dispatch.h"
 #include "support/alloc.h"
@@ -25,7 +15,6 @@ struct listener {
     uint64_t dropped;
 };
 
-static struct event_base *base;
 static hm_node *hub, *leaf;
 static struct listener here[HERE], there;
 static hm_process *owner;
@@ -63,36 +52,6 @@ static int keep_owner(hm_process *self, void *argument) {
 static const struct hm_server_class listener_class = {.module = "listener", .init = keep, .info = on_info};
 static const struct hm_server_class owner_class = {.module = "owner", .init = keep_owner, .info = on_owner_info};
 
-static void on_ready(void *arg, int error, const char *text) {
-    (void)text;
-    assert_int_equal(error, 0);
-    *(bool *)arg = true;
-}
-
-static hm_node *make_node(const char *name, uint16_t dial_port) {
-    struct hm_options options = HM_OPTIONS_INIT;
-    char why[256] = "";
-    hm_node *node = NULL;
-    bool ready = false;
-    options.name = name;
-    options.long_names = true;
-    options.cookie = "c";
-    options.no_epmd = true;
-    options.listen = "127.0.0.1";
-    options.dial_port = dial_port;
-    options.no_listen = dial_port != 0;
-    options.port_first = 20000;
-    options.port_last = 60000;
-    options.output_high = 512 * 1024;
-    options.output_low = 64 * 1024;
-    if (hm_node_new(base, &options, &node, why, sizeof why))
-        fail_msg("%s", why);
-    assert_int_equal(hm_node_start(node, on_ready, &ready), 0);
-    while (!ready)
-        event_base_loop(base, EVLOOP_ONCE);
-    return node;
-}
-
 static hm_build *text(const char *words) {
     hm_build *build = hm_build_new();
     hm_put_text(build, words);
@@ -122,9 +81,9 @@ static long publish(const char *topic, size_t size, uint32_t subscribers) {
 static void wait_until_heard(unsigned by_each, unsigned by_there) {
     for (unsigned i = 0; i < HERE; i++)
         while (here[i].heard < by_each)
-            event_base_loop(base, EVLOOP_ONCE);
+            event_base_loop(star_base, EVLOOP_ONCE);
     while (there.heard < by_there)
-        event_base_loop(base, EVLOOP_ONCE);
+        event_base_loop(star_base, EVLOOP_ONCE);
     for (unsigned i = 0; i < HERE; i++)
         assert_int_equal(here[i].heard, by_each);
     assert_int_equal(there.heard, by_there);
@@ -134,18 +93,19 @@ static int setup(void **state) {
     static const struct dispatch_limits limits = {.topics = {100, 10000}, .kept = 10, .kept_bytes = 1000, .kept_memory = 1000000};
     static const struct dispatch_events events = {0};
     bool connected = false;
+    struct hm_options options = HM_OPTIONS_INIT;
     (void)state;
-    base = event_base_new();
-    hub = make_node("hub@127.0.0.1", 0);
-    leaf = make_node("leaf@127.0.0.1", hm_node_port(hub));
+    options.output_high = 512 * 1024;
+    options.output_low = 64 * 1024;
+    hub = star_node("hub@127.0.0.1", NULL, options);
+    leaf = star_node("leaf@127.0.0.1", hub, options);
     assert_int_equal(hm_server_start(hub, &owner_class, NULL, NULL, NULL), 0);
     assert_non_null(dispatch = dispatch_new(owner, &limits, &events, NULL));
     for (unsigned i = 0; i < HERE; i++)
         assert_int_equal(hm_server_start(hub, &listener_class, NULL, &here[i], NULL), 0);
     assert_int_equal(hm_server_start(leaf, &listener_class, NULL, &there, NULL), 0);
-    assert_int_equal(hm_connect(leaf, hm_node_find(leaf, "hub@127.0.0.1"), on_ready, &connected), 0);
-    while (!connected)
-        event_base_loop(base, EVLOOP_ONCE);
+    assert_int_equal(hm_connect(leaf, star_hub_of(leaf), star_on_done, &connected), 0);
+    star_wait(&connected);
     return 0;
 }
 
@@ -154,7 +114,7 @@ static int teardown(void **state) {
     dispatch_free(dispatch);
     hm_node_free(leaf);
     hm_node_free(hub);
-    event_base_free(base);
+    event_base_free(star_base);
     return 0;
 }
 
@@ -186,7 +146,7 @@ static void others_pay_nothing_for_a_slow_node(void **state) {
     assert_in_range(beside, 1, quick + 20);
     wait_until_heard(3, 3);
     while (!there.dropped)
-        event_base_loop(base, EVLOOP_ONCE);
+        event_base_loop(star_base, EVLOOP_ONCE);
     assert_int_equal(there.dropped, 1);
     assert_int_equal(dispatch_counters(dispatch)->dropped, 1);
     publish("all", SMALL, HERE + 1);

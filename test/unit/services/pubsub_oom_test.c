@@ -7,24 +7,13 @@
  *     leaf    the same
  *     guest   no services: a process that is in the groups of the bus and of the Phoenix.PubSub
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "star_fixture.h"
 
-#include <cmocka.h>
-
-#include <event2/event.h>
 #include <hermod/pg.h>
 #include <hermod/pubsub.h>
 
 #include "services/bus.h"
 #include "services/phoenix.h"
-#include "services/services.h"
 #include "support/alloc.h"
 
 enum { HUB, LEAF, GUEST, NODES, SUBSCRIBERS = 3 };
@@ -38,7 +27,6 @@ struct heard {
 };
 
 struct world {
-    struct event_base *base;
     hm_node *node[NODES];
     struct bus bus;
     struct phoenix phoenix[NODES];
@@ -87,44 +75,11 @@ static int keep_process(hm_process *self, void *argument) {
     return 0;
 }
 
-static int keep_actor(hm_process *self, void *argument) {
-    *(hm_process **)argument = self;
-    return 0;
-}
-
 static const struct hm_server_class plain_class = {.module = "plain", .init = keep_process, .info = plain_info};
-static const struct hm_server_class guest_class = {.module = "guest", .init = keep_actor, .info = guest_info};
-static const struct hm_server_class actor_class = {.module = "actor", .init = keep_actor};
+static const struct hm_server_class guest_class = {.module = "guest", .init = star_keep_process, .info = guest_info};
+static const struct hm_server_class actor_class = {.module = "actor", .init = star_keep_process};
 
 /* ---- nodes ---- */
-
-static void on_ready(void *arg, int error, const char *text) {
-    (void)text;
-    assert_int_equal(error, 0);
-    *(bool *)arg = true;
-}
-
-static hm_node *make_node(const char *name, uint16_t dial_port) {
-    struct hm_options options = HM_OPTIONS_INIT;
-    char why[256] = "";
-    hm_node *node = NULL;
-    bool ready = false;
-    options.name = name;
-    options.long_names = true;
-    options.cookie = "c";
-    options.no_epmd = true;
-    options.listen = "127.0.0.1";
-    options.dial_port = dial_port;
-    options.no_listen = dial_port != 0;
-    options.port_first = 20000;
-    options.port_last = 60000;
-    if (hm_node_new(world.base, &options, &node, why, sizeof why))
-        fail_msg("%s", why);
-    assert_int_equal(hm_node_start(node, on_ready, &ready), 0);
-    while (!ready)
-        event_base_loop(world.base, EVLOOP_ONCE);
-    return node;
-}
 
 static void start_services(int at) {
     struct service_config *config = &world.config[at];
@@ -151,18 +106,18 @@ static void start_guest(void) {
 }
 
 static void connect_all(void) {
-    hm_connect(world.node[LEAF], hm_node_find(world.node[LEAF], "hub@127.0.0.1"), NULL, NULL);
-    hm_connect(world.node[GUEST], hm_node_find(world.node[GUEST], "hub@127.0.0.1"), NULL, NULL);
+    hm_connect(world.node[LEAF], star_hub_of(world.node[LEAF]), NULL, NULL);
+    hm_connect(world.node[GUEST], star_hub_of(world.node[GUEST]), NULL, NULL);
 }
 
 static int setup(void **state) {
+    struct hm_options options = HM_OPTIONS_INIT;
     char why[128];
     (void)state;
-    world.base = event_base_new();
     assert_int_equal(bus_parse("hermes", &world.bus, why, sizeof why), 0);
-    world.node[HUB] = make_node("hub@127.0.0.1", 0);
-    world.node[LEAF] = make_node("leaf@127.0.0.1", hm_node_port(world.node[HUB]));
-    world.node[GUEST] = make_node("guest@127.0.0.1", hm_node_port(world.node[HUB]));
+    world.node[HUB] = star_node("hub@127.0.0.1", NULL, options);
+    world.node[LEAF] = star_node("leaf@127.0.0.1", world.node[HUB], options);
+    world.node[GUEST] = star_node("guest@127.0.0.1", world.node[HUB], options);
     for (int at = HUB; at <= LEAF; at++) {
         start_services(at);
         assert_int_equal(hm_server_start(world.node[at], &actor_class, NULL, &world.actor[at], NULL), 0);
@@ -180,7 +135,7 @@ static int teardown(void **state) {
     for (int at = NODES; at-- > 0;)
         hm_node_free(world.node[at]);
     bus_fini(&world.bus);
-    event_base_free(world.base);
+    event_base_free(star_base);
     return 0;
 }
 
@@ -217,17 +172,6 @@ static void publish(int at) {
     hm_castf(actor, hm_to_name(PHOENIX, NULL), "{broadcast, ~s, {m, ~u}}", "a.b", world.now);
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void run_for(int64_t ms) {
-    for (int64_t until = now_ms() + ms; now_ms() < until;)
-        event_base_loop(world.base, EVLOOP_NONBLOCK);
-}
-
 static void kill_server(int at, const char *name) {
     static const unsigned char KILL[] = {119, 4, 'k', 'i', 'l', 'l'};
     hm_pid pid = hm_whereis(world.node[at], name);
@@ -239,7 +183,7 @@ static void kill_server(int at, const char *name) {
 static void live(long n) {
     subscribe(HUB);
     subscribe(LEAF);
-    run_for(3);
+    star_run_for(3);
     publish(LEAF);
     publish(HUB);
     hm_castf(world.actor[HUB], hm_to_name("Elixir.Hermes.PGServer", NULL), "x");
@@ -251,9 +195,9 @@ static void live(long n) {
     if (n % 12 == 9)
         kill_server(LEAF, SCOPE);
     unsubscribe(LEAF);
-    run_for(3);
+    star_run_for(3);
     subscribe(LEAF);
-    run_for(2);
+    star_run_for(2);
 }
 
 static void forget_heard(void) {
@@ -282,10 +226,10 @@ static void recovers(int from) {
         subscribe(LEAF);
         forget_heard();
         publish(from);
-        for (int64_t until = now_ms() + (tries < 20 ? 5 : 100); now_ms() < until && !was_heard(from);)
-            event_base_loop(world.base, EVLOOP_NONBLOCK);
+        for (int64_t until = star_now_ms() + (tries < 20 ? 5 : 100); star_now_ms() < until && !was_heard(from);)
+            event_base_loop(star_base, EVLOOP_NONBLOCK);
         if (was_heard(from)) {
-            run_for(2);
+            star_run_for(2);
             if (was_heard(from)) /* and not once more */
                 return;
         }

@@ -2,20 +2,8 @@
  * Every allocation fails once while processes are tracked on two nodes, and a pubsub ends below its tracker: afterwards both know who is present,
  * though nothing but heartbeats goes between them. What was asked while there was no memory may be lost.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "star_fixture.h"
 
-#include <cmocka.h>
-
-#include <event2/event.h>
-
-#include "services/services.h"
 #include "services/tracker.h"
 #include "support/alloc.h"
 
@@ -24,7 +12,6 @@ enum { HUB, LEAF, NODES };
 static const char PUBSUB[] = "Elixir.My.PubSub", TRACKER[] = "Elixir.MyWeb.Presence";
 
 struct world {
-    struct event_base *base;
     hm_node *node[NODES];
     struct phoenix phoenix[NODES];
     struct tracker tracker[NODES];
@@ -40,45 +27,7 @@ static const char *const NAMES[] = {"hub", "leaf"};
 
 /* ---- nodes ---- */
 
-static int keep_actor(hm_process *self, void *argument) {
-    *(hm_process **)argument = self;
-    return 0;
-}
-
-static const struct hm_server_class actor_class = {.module = "actor", .init = keep_actor};
-
-static void on_ready(void *arg, int error, const char *text) {
-    (void)text;
-    assert_int_equal(error, 0);
-    *(bool *)arg = true;
-}
-
-static hm_node *make_node(const char *name, uint16_t dial_port) {
-    struct hm_options options = HM_OPTIONS_INIT;
-    char why[256] = "";
-    hm_node *node = NULL;
-    bool ready = false;
-    options.name = name;
-    options.long_names = true;
-    options.cookie = "c";
-    options.no_connect_all = true;
-    options.no_epmd = true;
-    options.listen = "127.0.0.1";
-    options.dial_port = dial_port;
-    options.no_listen = dial_port != 0;
-    options.port_first = 20000;
-    options.port_last = 60000;
-    if (hm_node_new(world.base, &options, &node, why, sizeof why))
-        fail_msg("%s", why);
-    assert_int_equal(hm_node_start(node, on_ready, &ready), 0);
-    while (!ready)
-        event_base_loop(world.base, EVLOOP_ONCE);
-    return node;
-}
-
-static const hm_node_name *hub_of(int at) {
-    return hm_node_find(world.node[at], "hub@127.0.0.1");
-}
+static const struct hm_server_class actor_class = {.module = "actor", .init = star_keep_process};
 
 static void start_services(int at) {
     struct service_config *config = &world.config[at];
@@ -99,10 +48,11 @@ static void start_services(int at) {
 }
 
 static int setup(void **state) {
+    struct hm_options options = HM_OPTIONS_INIT;
+    options.no_connect_all = true;
     (void)state;
-    world.base = event_base_new();
-    world.node[HUB] = make_node("hub@127.0.0.1", 0);
-    world.node[LEAF] = make_node("leaf@127.0.0.1", hm_node_port(world.node[HUB]));
+    world.node[HUB] = star_node("hub@127.0.0.1", NULL, options);
+    world.node[LEAF] = star_node("leaf@127.0.0.1", world.node[HUB], options);
     for (int at = HUB; at < NODES; at++)
         start_services(at);
     return 0;
@@ -112,25 +62,14 @@ static int teardown(void **state) {
     (void)state;
     for (int at = NODES; at-- > 0;)
         hm_node_free(world.node[at]);
-    event_base_free(world.base);
+    event_base_free(star_base);
     for (int at = HUB; at < NODES; at++)
         free(world.answer[at]);
     return 0;
 }
 
 static void connect_them(void) {
-    hm_connect(world.node[LEAF], hub_of(LEAF), NULL, NULL);
-}
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void run_for(int64_t ms) {
-    for (int64_t until = now_ms() + ms; now_ms() < until;)
-        event_base_loop(world.base, EVLOOP_NONBLOCK);
+    hm_connect(world.node[LEAF], star_hub_of(world.node[LEAF]), NULL, NULL);
 }
 
 /* ---- what they do ---- */
@@ -166,16 +105,16 @@ static void live(long n) {
     hm_pid pubsub = hm_whereis(world.node[LEAF], PUBSUB);
     for (int at = HUB; at < NODES; at++)
         track(at, 0);
-    run_for(2);
+    star_run_for(2);
     if (n % 12 == 4 && pubsub.node)
         hm_exit(world.actor[LEAF], pubsub, (hm_term){KILL, sizeof KILL});
-    run_for(12);
+    star_run_for(12);
     if (n % 3 == 1)
-        hm_disconnect(world.node[LEAF], hub_of(LEAF));
+        hm_disconnect(world.node[LEAF], star_hub_of(world.node[LEAF]));
     connect_them();
     for (int at = HUB; at < NODES; at++)
         untrack(at, 0);
-    run_for(12);
+    star_run_for(12);
 }
 
 /* These two, and nobody else. */
@@ -200,11 +139,11 @@ static void recovers(void) {
         track(at, world.now + 1);
     }
     world.now++;
-    for (int64_t until = now_ms() + 20000; (!is_known(HUB) || !is_known(LEAF)) && now_ms() < until;) {
+    for (int64_t until = star_now_ms() + 20000; (!is_known(HUB) || !is_known(LEAF)) && star_now_ms() < until;) {
         connect_them();
         ask(HUB);
         ask(LEAF);
-        run_for(2);
+        star_run_for(2);
     }
     if (!is_known(HUB) || !is_known(LEAF))
         fail_msg("%llu: hub %s, leaf %s", (unsigned long long)world.now, world.answer[HUB], world.answer[LEAF]);

@@ -6,26 +6,13 @@
  *     leaf    user_list, with every change
  *     guest   a process that has the name and only listens
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "star_fixture.h"
 
-#include <cmocka.h>
-
-#include <event2/event.h>
-
-#include "services/services.h"
 #include "support/alloc.h"
 
 enum { HUB, LEAF, GUEST, NODES, TICK_MS = 4 };
 
 struct world {
-    struct event_base *base;
     hm_node *node[NODES];
     struct service_config config[NODES];
     hm_process *actor[NODES];
@@ -55,53 +42,16 @@ static enum hm_verdict guest_cast(hm_process *self, hm_term message) {
     return HM_CONTINUE;
 }
 
-static int keep_actor(hm_process *self, void *argument) {
-    *(hm_process **)argument = self;
-    return 0;
-}
-
-static const struct hm_server_class guest_class = {.module = "guest", .init = keep_actor, .cast = guest_cast};
-static const struct hm_server_class actor_class = {.module = "actor", .init = keep_actor};
-
-static void on_ready(void *arg, int error, const char *text) {
-    (void)text;
-    assert_int_equal(error, 0);
-    *(bool *)arg = true;
-}
-
-static hm_node *make_node(const char *name, uint16_t dial_port) {
-    struct hm_options options = HM_OPTIONS_INIT;
-    char why[256] = "";
-    hm_node *node = NULL;
-    bool ready = false;
-    options.name = name;
-    options.long_names = true;
-    options.cookie = "c";
-    options.no_connect_all = true;
-    options.no_epmd = true;
-    options.listen = "127.0.0.1";
-    options.dial_port = dial_port;
-    options.no_listen = dial_port != 0;
-    options.port_first = 20000;
-    options.port_last = 60000;
-    if (hm_node_new(world.base, &options, &node, why, sizeof why))
-        fail_msg("%s", why);
-    assert_int_equal(hm_node_start(node, on_ready, &ready), 0);
-    while (!ready)
-        event_base_loop(world.base, EVLOOP_ONCE);
-    return node;
-}
-
-static const hm_node_name *hub_of(int at) {
-    return hm_node_find(world.node[at], "hub@127.0.0.1");
-}
+static const struct hm_server_class guest_class = {.module = "guest", .init = star_keep_process, .cast = guest_cast};
+static const struct hm_server_class actor_class = {.module = "actor", .init = star_keep_process};
 
 static int setup(void **state) {
+    struct hm_options options = HM_OPTIONS_INIT;
+    options.no_connect_all = true;
     (void)state;
-    world.base = event_base_new();
-    world.node[HUB] = make_node("hub@127.0.0.1", 0);
-    world.node[LEAF] = make_node("leaf@127.0.0.1", hm_node_port(world.node[HUB]));
-    world.node[GUEST] = make_node("guest@127.0.0.1", hm_node_port(world.node[HUB]));
+    world.node[HUB] = star_node("hub@127.0.0.1", NULL, options);
+    world.node[LEAF] = star_node("leaf@127.0.0.1", world.node[HUB], options);
+    world.node[GUEST] = star_node("guest@127.0.0.1", world.node[HUB], options);
     for (int at = HUB; at <= LEAF; at++) {
         world.config[at] = (struct service_config){.user_list_interval = at == HUB, .user_list_interval_ms = TICK_MS};
         assert_int_equal(user_list_start(world.node[at], &world.config[at]), 0);
@@ -116,26 +66,15 @@ static int teardown(void **state) {
     (void)state;
     for (int at = NODES; at-- > 0;)
         hm_node_free(world.node[at]);
-    event_base_free(world.base);
+    event_base_free(star_base);
     for (int at = HUB; at <= LEAF; at++)
         free(world.answer[at]);
     return 0;
 }
 
 static void connect_all(void) {
-    hm_connect(world.node[LEAF], hub_of(LEAF), NULL, NULL);
-    hm_connect(world.node[GUEST], hub_of(GUEST), NULL, NULL);
-}
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void run_for(int64_t ms) {
-    for (int64_t until = now_ms() + ms; now_ms() < until;)
-        event_base_loop(world.base, EVLOOP_NONBLOCK);
+    hm_connect(world.node[LEAF], star_hub_of(world.node[LEAF]), NULL, NULL);
+    hm_connect(world.node[GUEST], star_hub_of(world.node[GUEST]), NULL, NULL);
 }
 
 /* ---- what they do ---- */
@@ -167,17 +106,17 @@ static void ask(int at) {
 static void live(long n) {
     for (int at = HUB; at <= LEAF; at++)
         add(at, 0);
-    run_for(2);
+    star_run_for(2);
     if (n % 3 == 0)
-        hm_disconnect(world.node[LEAF], hub_of(LEAF));
+        hm_disconnect(world.node[LEAF], star_hub_of(world.node[LEAF]));
     if (n % 3 == 1)
-        hm_disconnect(world.node[GUEST], hub_of(GUEST));
-    run_for(1);
+        hm_disconnect(world.node[GUEST], star_hub_of(world.node[GUEST]));
+    star_run_for(1);
     connect_all();
     ask(LEAF);
     for (int at = HUB; at <= LEAF; at++)
         remove_user(at, 0);
-    run_for(8);
+    star_run_for(8);
 }
 
 static bool is_known(const char *hub, const char *leaf) {
@@ -203,16 +142,16 @@ static void recovers(void) {
     world.now++;
     snprintf(hub, sizeof hub, "#{id => {hub,%llu}}", (unsigned long long)world.now);
     snprintf(leaf, sizeof leaf, "#{id => {leaf,%llu}}", (unsigned long long)world.now);
-    int64_t until = now_ms() + 20000;
-    while (!is_known(hub, leaf) && now_ms() < until) {
+    int64_t until = star_now_ms() + 20000;
+    while (!is_known(hub, leaf) && star_now_ms() < until) {
         connect_all();
         ask(HUB);
         ask(LEAF);
-        run_for(2);
+        star_run_for(2);
     }
     unsigned before = world.syncs[HUB];
-    while (world.syncs[HUB] < before + 2 && now_ms() < until)
-        event_base_loop(world.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    while (world.syncs[HUB] < before + 2 && star_now_ms() < until)
+        event_base_loop(star_base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     if (!is_known(hub, leaf) || world.syncs[HUB] < before + 2)
         fail_msg("hub %s, leaf %s, guest %s, told %u times more", world.answer[HUB], world.answer[LEAF], world.told[HUB], world.syncs[HUB] - before);
 }
