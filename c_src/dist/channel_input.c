@@ -75,7 +75,7 @@ static __attribute__((cold)) bool leave_out(struct channel *channel, uint32_t si
     input->start += 4;
     input->unwanted = size;
     message_on_head(channel, body, size, why);
-    return true;
+    return pass_over(input);
 }
 
 /* The rest of this frame will be read into a block of its own. */
@@ -94,8 +94,6 @@ static __attribute__((noinline)) bool start_large(struct channel *channel, uint3
 /* 4 bytes of length. false: more bytes are needed. */
 static bool next_frame(struct channel *channel) {
     struct input *input = &channel->input;
-    if (input->unwanted && !pass_over(input))
-        return false;
     size_t have = input->end - input->start;
     if (have < 4)
         return false;
@@ -124,6 +122,8 @@ static void consume(struct channel *channel) {
         block_release(block);
         return;
     }
+    if (input->unwanted)
+        pass_over(input);
     while (channel->state == CHANNEL_HANDSHAKE && next_handshake_message(channel))
         ;
     while (channel->state == CHANNEL_UP && !input->large && next_frame(channel))
