@@ -337,7 +337,7 @@ void channel_is_proved(struct channel *channel) {
     event_add(&channel->timer, &interval);
     tick_init(&channel->tick, dist->tick_interval_ms, dist->tick_intensity, !channel->visible, mono_now());
     if (!dist->events->on_up(dist->arg, channel))
-        channel_down(channel, DOWN_MEMORY, "out of memory");
+        channel_down(channel, DOWN_MEMORY, "");
 }
 
 struct channel *channel_dial(struct dist *dist, const hm_node_name *peer) {
