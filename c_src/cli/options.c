@@ -38,7 +38,7 @@ const struct option option_table[] = {
      .help = "When two nodes of the cluster lose each other, stay connected to both. Without this, :global drops "
              "nodes until those that are left are all connected to each other. Must be the same on all nodes."},
     {"connect", "NODE", KIND_LIST, GROUP_NAME, IN_START, FIELD(connect),
-     .help = "Connect to this node, and again whenever the connection is lost. May be repeated."},
+     .help = "Connect to this node, and again whenever the connection is lost. May be repeated; the node itself is passed over."},
     {"discover", "KIND[:OPTIONS]", KIND_LIST, GROUP_NAME, IN_START, FIELD(discover),
      .help = "Find other nodes and connect to them: static:NODE,... hosts:FILE local-epmd broadcast gossip nodefinder dns:NAME "
              "kubernetes:selector=LABELS; `hermod discover' lists their options, and shows what they find. May be repeated."},

@@ -262,7 +262,8 @@ static int read_connects(struct daemon *daemon, bool dial) {
         const hm_node_name *peer = hm_node_find(daemon->node, node.text);
         if (!peer)
             return give_up(EXIT_USAGE, "--connect: \"%s\" is no node name", node.text);
-        if (dial && (error = hm_keep_connected(daemon->node, peer)))
+        /* A configuration that all nodes share may name this one, too. */
+        if (dial && strcmp(node.text, hm_node_name_of(daemon->node)) != 0 && (error = hm_keep_connected(daemon->node, peer)))
             return give_up(exit_code_of(error), "--connect %s: %s", node.text, hm_strerror(error));
     }
     return EXIT_FINE;

@@ -20,7 +20,8 @@ groups() ->
                   cookie_from_file, long_names, tools_are_hidden, many_at_once, short_of_time, help]},
      %% hermod only
      {start, [], [ready_line, terminal_hints, cookie_is_made, open_cookie_is_refused, bad_names, name_in_use, no_epmd_to_use,
-                  starts_epmd, fixed_port, port_range_and_address, without_epmd, restarted_at_once, config_file, signals, load_fails, without_service]}].
+                  starts_epmd, fixed_port, port_range_and_address, without_epmd, restarted_at_once, config_file, signals, load_fails, without_service,
+                  connects_to_others_only]}].
 
 init_per_suite(C) ->
     case filelib:is_regular(target:hermod()) of
@@ -408,6 +409,18 @@ without_service(_) ->
     P = target:start_peer(),
     ?ON(P, begin
         ?assertExit({noproc, _}, gen_server:call({message_server, N}, {connect, <<"x">>})),
+        here = given:call(N, {echo, here})
+    end),
+    [target:stop(X) || X <- [T, P]].
+
+%% A configuration that all nodes of a cluster share names each of them.
+connects_to_others_only(_) ->
+    P = #{node := There} = target:start_peer(),
+    Name = target:unique("itself"),
+    [_, Host] = string:lexemes(atom_to_list(There), "@"),
+    T = #{node := N} = target:start(hermod, #{name => Name, args => ["--connect", Name ++ "@" ++ Host, "--connect", atom_to_list(There)]}),
+    ?ON(P, begin
+        target:wait(fun() -> lists:member(N, nodes()) end),
         here = given:call(N, {echo, here})
     end),
     [target:stop(X) || X <- [T, P]].
