@@ -324,7 +324,8 @@ void monitors_on_monitor(struct hm_node *node, struct peer *peer, hm_pid from, h
                                   .name = target_name,
                                   .to = from,
                                   .ref = *ref};
-        peers_send(peer, &control, ATOM_TERM("noproc"), NULL);
+        if (peers_send(peer, &control, ATOM_TERM("noproc"), NULL) == HM_ENOMEM)
+            peers_cut(peer);
         return;
     }
     monitor->watcher_pid = from;

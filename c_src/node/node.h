@@ -85,6 +85,8 @@ struct hm_node {
     struct registry_entry *registry; /* registry.c */
     struct followed *followed;       /* follow.c: names that somebody waits for */
     struct link *links;              /* links.c */
+    LIST_HEAD(, link) owed_links;
+    struct event *owed_links_timer;
     struct monitor *monitors;        /* monitors.c */
     LIST_HEAD(, monitor) owed_monitors;
     struct event *owed_timer;

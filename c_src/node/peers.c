@@ -55,6 +55,7 @@ struct peer {
     size_t pending_bytes;
     STAILQ_HEAD(, waiter) waiters;
     struct peer_relations relations;
+    struct turn_task cut;
     struct event *timer; /* dial again; or: the peer's own connection did not come */
     uint32_t backoff_ms;
     struct mono up_since;
@@ -71,6 +72,7 @@ struct peer *peers_find(const struct hm_node *node, const hm_node_name *name) {
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
+static void run_cut(struct turn_task *task);
 
 static bool is_kept(const struct peer *peer) {
     return peer->keep || peer->candidate;
@@ -86,6 +88,7 @@ struct peer *peers_get(struct hm_node *node, const hm_node_name *name) {
     peer->node = node;
     peer->name = name;
     peer->backoff_ms = BACKOFF_FIRST_MS;
+    peer->cut.run = run_cut;
     STAILQ_INIT(&peer->pending);
     STAILQ_INIT(&peer->waiters);
     LIST_INIT(&peer->relations.links);
@@ -175,6 +178,11 @@ static void trace_control(const struct peer *peer, bool out, const struct contro
         peer->node->trace->on_control(peer->node, peer->name, out, control, payload);
 }
 
+/* Not a message, which may be lost. */
+static bool is_signal(const struct control *control) {
+    return control->kind != CONTROL_SEND && control->kind != CONTROL_SEND_NAME && control->kind != CONTROL_SEND_ALIAS;
+}
+
 static void send_pending(struct peer *peer) {
     struct pending *pending;
     STAILQ_FOREACH(pending, &peer->pending, link) {
@@ -185,6 +193,8 @@ static void send_pending(struct peer *peer) {
         int error = channel_send(peer->up, &pending->control, payload, pending->payload);
         if (error != HM_OK && pending->control.kind == CONTROL_SPAWN_REQUEST)
             spawn_out_on_failure(peer->node, &pending->control.ref, error);
+        else if (error == HM_ENOMEM && is_signal(&pending->control))
+            peers_cut(peer);
     }
     drop_pending(peer);
 }
@@ -229,6 +239,7 @@ static int keep_pending(struct peer *peer, const struct control *control, hm_ter
 
 static void give_up(struct peer *peer, int error, const char *text) {
     struct hm_node *node = peer->node;
+    turn_remove(node->turn, &peer->cut);
     drop_pending(peer);
     spawn_out_on_peer_down(node, peer);
     links_on_peer_down(node, peer);
@@ -463,8 +474,21 @@ static void drop_if_idle(struct peer *peer) {
         !LIST_EMPTY(&peer->relations.monitors) || !LIST_EMPTY(&peer->relations.spawns))
         return;
     HASH_DEL(peer->node->peers, peer);
+    turn_remove(peer->node->turn, &peer->cut);
     event_free(peer->timer);
     free(peer);
+}
+
+void peers_cut(struct peer *peer) {
+    if (!peer->cut.queued)
+        log_error(&peer->node->log, "peer.memory", "no memory for a signal: %s is disconnected", node_name_bytes(peer->name).at);
+    turn_add(peer->node->turn, TURN_RUN, &peer->cut);
+}
+
+static void run_cut(struct turn_task *task) {
+    struct peer *peer = turn_owner(task, struct peer, cut);
+    peers_disconnect(peer);
+    drop_if_idle(peer);
 }
 
 int peers_keep_candidate(struct peer *peer) {
@@ -556,6 +580,7 @@ void peers_free(struct hm_node *node) {
     }
     HASH_ITER(hh, node->peers, peer, next) {
         HASH_DEL(node->peers, peer);
+        turn_remove(node->turn, &peer->cut);
         event_free(peer->timer);
         drop_pending(peer);
         free(peer);

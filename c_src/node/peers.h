@@ -20,6 +20,8 @@ struct peer *peers_find(const struct hm_node *node, const hm_node_name *name);
 /* Sends a control message: now when up, else dials and keeps it (copied) until up. When the dialling fails, what was kept is dropped; links and
  * monitors in it fire noconnection. HM_ENOMEM, HM_EFLAGS, HM_ELIMIT, HM_ENOCONNECTION (the node stops). */
 int peers_send(struct peer *peer, const struct control *control, hm_term payload, struct block *shared);
+/* A signal to the peer, or of it, is lost: the connection ends as soon as no handler runs, and who counts on that signal hears noconnection. */
+void peers_cut(struct peer *peer);
 int peers_connect(struct peer *peer, hm_connect_done *done, void *arg);
 int peers_keep(struct peer *peer);
 /* The same for somebody who says that the node is there, and may take it back; peers_keep goes on either way. */

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "etf/ids.h"
 #include "node/aliases.h"
 #include "node/calls.h"
 #include "node/fanout.h"
 #include "node/links.h"
 #include "node/monitors.h"
 #include "node/node_watches.h"
+#include "node/reasons.h"
 #include "node/registry.h"
 #include "node/timers.h"
 #include "node/trace.h"
@@ -23,6 +25,7 @@ _Static_assert(offsetof(hm_process, mailbox.count) / CACHE_LINE == (offsetof(hm_
 enum {
     NO_SLOT = 0,          /* slot 0 is never used: ids begin with 1 */
     MESSAGES_PER_RUN = 100, /* what one process handles before the others get their turn */
+    EXIT_ROOM = 2048,       /* for {'EXIT', Pid, Reason} with the longest name of a node, and a reason of some size */
 };
 
 /* ---- table ---- */
@@ -86,12 +89,17 @@ static bool makes_stop(const hm_process *process, const struct message *message)
     return !hm_is_atom(message->term, "normal") || hm_pid_equal(message->from, process->pid);
 }
 
-static int exit_as_term(const struct message *message, hm_build *build) {
-    hm_put_tuple(build, 3);
-    hm_put_atom(build, "EXIT");
-    hm_put_pid(build, message->from);
-    hm_put_term(build, message->term);
-    return hm_build_error(build);
+static const unsigned char exit_head[] = {104, 3, 119, 4, 'E', 'X', 'I', 'T'}; /* SMALL_TUPLE_EXT, SMALL_ATOM_UTF8_EXT */
+
+static size_t exit_size(const struct message *message) {
+    return sizeof exit_head + pid_size(message->from) + message->term.size;
+}
+
+static hm_term put_exit(const struct message *message, unsigned char *out) {
+    memcpy(out, exit_head, sizeof exit_head);
+    size_t size = sizeof exit_head + pid_encode(message->from, out + sizeof exit_head);
+    memcpy(out + size, message->term.bytes, message->term.size);
+    return (hm_term){out, size + message->term.size};
 }
 
 /* Whoever waits for it, else the class. */
@@ -122,15 +130,16 @@ static enum hm_verdict handle_exit(hm_process *process, struct message *message)
         process_set_reason(process, message->term);
         return HM_STOP;
     }
-    hm_build *build = node_build_take(process->node);
-    if (!build || exit_as_term(message, build) != HM_OK) {
-        node_build_give(process->node, build);
-        log_error(&process->node->log, "process.memory", "no memory for an exit message; it is lost");
-        return HM_CONTINUE;
+    /* Who traps exits counts on them: most need no memory, and without it for a large reason another one stands in. */
+    unsigned char room[EXIT_ROOM], *larger = NULL;
+    if (exit_size(message) > sizeof room && !(larger = malloc(exit_size(message)))) {
+        log_error(&process->node->log, "process.memory", "no memory for an exit reason of %zu bytes; it is left out", message->term.size);
+        message->term = reason_term(reason_nearest(message->term));
     }
-    trace_message(process, message->from.node == process->node->name ? NULL : message->from.node, hm_build_term(build));
-    enum hm_verdict verdict = receive(process, hm_build_term(build));
-    node_build_give(process->node, build);
+    hm_term term = put_exit(message, larger ? larger : room);
+    trace_message(process, message->from.node == process->node->name ? NULL : message->from.node, term);
+    enum hm_verdict verdict = receive(process, term);
+    free(larger);
     return verdict;
 }
 
@@ -172,9 +181,10 @@ static bool may_pass(hm_process *process, const struct message *message) {
 
 static void stop(hm_process *process) {
     struct block *reason = process->reason;
+    hm_term known = process->known_reason ? reason_term(process->known_reason) : ATOM_TERM("normal");
     process->reason = NULL;
     process->running = false;
-    process_exit(process, reason ? (hm_term){reason->at, reason->size} : ATOM_TERM("normal"));
+    process_exit(process, reason ? (hm_term){reason->at, reason->size} : known);
     block_release(reason);
 }
 
@@ -190,6 +200,11 @@ void process_hand(hm_process *process, const struct message *message) {
 static void run_process(struct turn_task *task) {
     hm_process *process = turn_owner(task, hm_process, task);
     struct message *message;
+    if (process->killed) {
+        process_set_reason(process, ATOM_TERM("killed"));
+        stop(process);
+        return;
+    }
     /* What it sends to itself meanwhile waits for the next run, or one that always does would never let go. */
     unsigned most = process->mailbox.count < MESSAGES_PER_RUN ? process->mailbox.count : MESSAGES_PER_RUN;
     uint64_t before = process->handled;
@@ -331,10 +346,13 @@ void process_exit(hm_process *process, hm_term reason) {
 }
 
 int process_set_reason(hm_process *process, hm_term reason) {
-    struct block *copy = block_copy(bytes_of(reason.bytes, reason.size));
+    enum reason known = reason_known(reason);
+    struct block *copy = known ? NULL : block_copy(bytes_of(reason.bytes, reason.size));
+    if (!copy)
+        process->known_reason = (uint8_t)reason_nearest(reason);
     block_release(process->reason);
     process->reason = copy;
-    return copy ? HM_OK : HM_ENOMEM;
+    return known || copy ? HM_OK : HM_ENOMEM;
 }
 
 /* ---- mail ---- */
@@ -374,6 +392,11 @@ int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_ter
 
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable) {
     struct message *message = message_new(MESSAGE_EXIT, reason, NULL);
+    if (!message && untrappable) { /* it need not wait behind messages */
+        process->killed = true;
+        turn_add(process->node->turn, TURN_RUN, &process->task);
+        return HM_OK;
+    }
     if (!message)
         return HM_ENOMEM;
     message->from = from;
@@ -416,6 +439,7 @@ size_t process_memory(const hm_process *process) {
 }
 
 void process_table_free(struct hm_node *node) {
+    links_free(node);
     monitors_free(node);
     free(node->slots);
     slab_fini(&node->processes);

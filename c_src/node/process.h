@@ -59,7 +59,7 @@ struct hm_process {
     hm_pid parent; /* who started it, or HM_NO_PID */
     const hm_node_name *on_behalf; /* the node that had this process started, whose rights it has (otp/access); NULL: this one */
     struct message_list deferred; /* while suspended */
-    struct block *reason; /* why it stops, set before HM_STOP is returned */
+    struct block *reason; /* why it stops, set before HM_STOP is returned; or known_reason */
     LIST_HEAD(, link) links;
     LIST_HEAD(, monitor) watching;   /* monitors of this process on others */
     LIST_HEAD(, monitor) watched_by; /* monitors of others on this one */
@@ -70,6 +70,8 @@ struct hm_process {
     uint32_t fanouts; /* what it sent to many and not all have: fanout.c */
     uint32_t deferred_count;
     uint8_t initial_arity;
+    uint8_t known_reason; /* enum reason, when it is not in `reason` */
+    bool killed;          /* it will be, before its next message: there was no memory for the signal */
     const char *initial_module, *initial_function; /* for process_info; literal or class->module */
 };
 
@@ -96,7 +98,7 @@ void process_deliver(hm_process *process, struct message *message);
 int process_deliver_term(hm_process *process, hm_term term, struct block *shared);
 /* The same for a message that another node sent, or had sent. */
 int process_deliver_from(hm_process *process, const hm_node_name *origin, hm_term term, struct block *shared);
-/* An exit signal. */
+/* An exit signal. HM_ENOMEM: not when it is untrappable, then it needs no memory. */
 int process_deliver_exit(hm_process *process, hm_pid from, hm_term reason, bool untrappable);
 
 /* May a message be handed over without the mailbox: nothing waits there, and it takes messages. */
@@ -117,7 +119,7 @@ void process_drop(hm_process *process, enum message_kind kind, uint64_t tag);
 
 /* Ends it now: never from another process's handler or a socket callback (deliver an exit there). */
 void process_exit(hm_process *process, hm_term reason);
-/* What HM_STOP will end it with: a copy is kept. */
+/* What HM_STOP will end it with: a copy is kept. HM_ENOMEM: it will end with what is nearest (node/reasons.h). */
 int process_set_reason(hm_process *process, hm_term reason);
 
 void process_suspend(hm_process *process);

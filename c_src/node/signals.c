@@ -30,7 +30,8 @@ static void on_link(struct hm_node *node, struct peer *peer, const struct contro
         return;
     }
     struct control answer = {.kind = CONTROL_EXIT, .from = control->to, .to = control->from};
-    peers_send(peer, &answer, ATOM_TERM("noproc"), NULL);
+    if (peers_send(peer, &answer, ATOM_TERM("noproc"), NULL) == HM_ENOMEM)
+        peers_cut(peer);
 }
 
 static void on_unlink(struct hm_node *node, struct peer *peer, const struct control *control) {
@@ -39,13 +40,14 @@ static void on_unlink(struct hm_node *node, struct peer *peer, const struct cont
     if (control->id) {
         struct control ack = {
             .kind = CONTROL_UNLINK_ACK, .from = control->to, .to = control->from, .id = control->id};
-        peers_send(peer, &ack, (hm_term){0}, NULL);
+        if (peers_send(peer, &ack, (hm_term){0}, NULL) == HM_ENOMEM)
+            peers_cut(peer); /* it would wait for ever, and take no link */
     }
     if (process)
         links_on_unlink(process, control->from);
 }
 
-static void on_exit(struct hm_node *node, const struct control *control, hm_term reason) {
+static void on_exit(struct hm_node *node, struct peer *peer, const struct control *control, hm_term reason) {
     hm_process *process = process_lookup(node, control->to);
     if (control->kind == CONTROL_EXIT2 && control->ref.words) { /* OTP 28: exit/2 by alias or name */
         struct alias *alias = aliases_lookup(node, &control->ref);
@@ -56,11 +58,11 @@ static void on_exit(struct hm_node *node, const struct control *control, hm_term
     if (!process)
         return;
     if (control->kind == CONTROL_EXIT) {
-        if (links_on_exit(process, control->from))
-            process_deliver_exit(process, control->from, reason, false);
+        links_on_exit(process, control->from, reason);
         return;
     }
-    process_deliver_exit(process, control->from, reason, hm_is_atom(reason, "kill"));
+    if (process_deliver_exit(process, control->from, reason, hm_is_atom(reason, "kill")) != HM_OK)
+        peers_cut(peer); /* who wants it to end waits for that */
 }
 
 static void on_monitor(struct hm_node *node, struct peer *peer, const struct control *control) {
@@ -108,7 +110,7 @@ void signals_handle(struct hm_node *node, struct peer *peer, const struct contro
         return;
     case CONTROL_EXIT:
     case CONTROL_EXIT2:
-        on_exit(node, control, payload);
+        on_exit(node, peer, control, payload);
         return;
     case CONTROL_MONITOR:
         on_monitor(node, peer, control);

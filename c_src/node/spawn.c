@@ -65,7 +65,8 @@ static bool read_mfa(hm_term mfa, hm_term arguments, struct spawn_request *reque
 static void reply(struct peer *peer, const struct control *request, uint64_t flags, hm_term result) {
     struct control control = {
         .kind = CONTROL_SPAWN_REPLY, .ref = request->ref, .to = request->from, .id = flags, .result = result};
-    peers_send(peer, &control, (hm_term){0}, NULL);
+    if (peers_send(peer, &control, (hm_term){0}, NULL) == HM_ENOMEM)
+        peers_cut(peer); /* who asked waits for it */
 }
 
 static void refuse(struct peer *peer, const struct control *request, const char *why) {

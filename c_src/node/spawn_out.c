@@ -213,9 +213,9 @@ static void let_go(struct peer *peer, const struct spawn_out *spawn, hm_pid pid,
     struct control exit = {.kind = CONTROL_EXIT, .from = spawn->from, .to = pid};
     if (flags & MONITORED)
         peers_send(peer, &demonitor, (hm_term){0}, NULL);
-    if (flags & LINKED)
-        peers_send(peer, &exit,
-                   spawn->reason ? (hm_term){spawn->reason->at, spawn->reason->size} : ATOM_TERM("noproc"), NULL);
+    hm_term reason = spawn->reason ? (hm_term){spawn->reason->at, spawn->reason->size} : ATOM_TERM("noproc");
+    if ((flags & LINKED) && peers_send(peer, &exit, reason, NULL) == HM_ENOMEM)
+        peers_cut(peer);
 }
 
 static int error_of(hm_term reason) {
@@ -252,8 +252,12 @@ void spawn_out_on_reply(struct hm_node *node, struct peer *peer, const struct co
         fail(node, spawn, HM_EEXIT, ATOM_TERM("badarg"));
         return;
     }
-    if (spawn->link)
-        links_on_link(spawn->process, pid);
+    if (spawn->link && !links_on_link(spawn->process, pid)) {
+        if (spawn->monitor)
+            let_go(peer, spawn, pid, MONITORED);
+        fail(node, spawn, HM_ENOMEM, ATOM_TERM("system_limit"));
+        return;
+    }
     if (spawn->monitor)
         monitors_adopt(node, &spawn->ref, pid);
     void (*on_answer)(void *, int, hm_pid, hm_term) = spawn->on_answer;

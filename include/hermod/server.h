@@ -173,7 +173,7 @@ HM_API int hm_system_call(hm_process *self, hm_address to, hm_term request, int6
 /* link/1. That there is no such process or node comes as an exit (noproc, noconnection), as on the BEAM; linking twice is linking once.
  * HM_EINVAL (no pid), HM_ENOMEM, HM_ELIMIT as of hm_send. */
 HM_API int hm_link(hm_process *self, hm_pid pid);
-/* HM_OK also when there was no link. HM_EINVAL, HM_ENOMEM. */
+/* HM_OK also when there was no link. HM_EINVAL; HM_ENOMEM, HM_ELIMIT: they stay linked. */
 HM_API int hm_unlink(hm_process *self, hm_pid pid);
 /* monitor/2: one {'DOWN', Ref, process, Pid | {Name, Node}, Reason} comes to info, at once with noproc or noconnection when nobody is there. *ref
  * (may be NULL) is that Ref: read the one of a message with hm_get_ref, compare with hm_ref_equal. HM_EINVAL (no pid), HM_ENOMEM, HM_ELIMIT
