@@ -10,6 +10,7 @@
 #include "etf/ids.h"
 #include "node/links.h"
 #include "node/reasons.h"
+#include "node/signals.h"
 #include "support/alloc.h"
 #include "support/dist_pair.h"
 
@@ -350,16 +351,22 @@ static void a_signal_of_another_node_arrives(void **state) {
     }
 }
 
+/* Of the node: no signal finds room, or memory for more. */
+static struct peer *fill_channel(struct world *world) {
+    struct peer *peer = peers_find(world->node, world->tester.other.node);
+    struct control fill = {.kind = CONTROL_UNLINK_ACK, .from = world->tester.process->pid, .to = world->tester.other, .id = 1};
+    alloc_fail_from(0);
+    while (channel_send(peer_channel(peer), &fill, (hm_term){0}, NULL) == HM_OK)
+        continue;
+    return peer;
+}
+
 static void an_unlink_without_memory_is_refused(void **state) {
     struct world world;
     (void)state;
     open_world(&world, false);
     link_them(&world);
-    struct channel *channel = peer_channel(peers_find(world.node, world.tester.other.node));
-    struct control fill = {.kind = CONTROL_UNLINK_ACK, .from = world.tester.process->pid, .to = world.tester.other, .id = 1};
-    alloc_fail_from(0);
-    while (channel_send(channel, &fill, (hm_term){0}, NULL) == HM_OK) /* until there is no room left */
-        continue;
+    fill_channel(&world);
     assert_int_equal(hm_unlink(world.tester.process, world.tester.other), HM_ENOMEM);
     alloc_fail_never();
     settle();
@@ -368,6 +375,38 @@ static void an_unlink_without_memory_is_refused(void **state) {
     settle();
     assert_true(has_heard(&world, false, REASON_NOCONNECTION));
     close_world(&world);
+}
+
+/* Of each of these the other node would wait for an answer. */
+static void an_answer_that_cannot_be_sent_ends_the_connection(void **state) {
+    const struct control signals[] = {
+        {.kind = CONTROL_LINK},
+        {.kind = CONTROL_LINK, .id = 1}, /* to nobody */
+        {.kind = CONTROL_UNLINK, .id = 2},
+        {.kind = CONTROL_MONITOR, .id = 1, .ref = {.words = 3}},
+        {.kind = CONTROL_SPAWN_REQUEST, .ref = {.words = 3}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct world world;
+        open_world(&world, false);
+        struct control control = signals[i];
+        control.from = world.tester.other;
+        control.to = world.tester.process->pid;
+        control.ref.node = control.from.node;
+        if (control.id == 1)
+            control.to.serial++;
+        struct peer *peer = fill_channel(&world);
+        signals_handle(world.node, peer, &control, (hm_term){0}, NULL);
+        assert_true(peer_is_up(peer)); /* a handler of it may still run */
+        settle();
+        alloc_fail_never();
+        assert_false(is_up(&world));
+        assert_int_equal(world.other.downs, 1);
+        connect_them(&world);
+        assert_true(is_up(&world));
+        close_world(&world);
+    }
 }
 
 int main(void) {
@@ -379,6 +418,7 @@ int main(void) {
         cmocka_unit_test(what_is_owed_ends_with_the_connection),
         cmocka_unit_test(a_signal_of_another_node_arrives),
         cmocka_unit_test(an_unlink_without_memory_is_refused),
+        cmocka_unit_test(an_answer_that_cannot_be_sent_ends_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
