@@ -186,7 +186,10 @@ static void flush(struct channel *channel) {
 }
 
 static void on_flush(struct turn_task *task) {
-    flush(turn_owner(task, struct channel, flush));
+    struct channel *channel = turn_owner(task, struct channel, flush);
+    flush(channel);
+    if (channel->transport.owed)
+        channel->transport.ops->settle(&channel->transport);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg) {

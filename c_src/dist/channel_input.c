@@ -222,6 +222,8 @@ static void read_socket(struct channel *channel, bool timeout) {
             on_end(channel, n);
             return;
         }
+        if (channel->transport.owed)
+            channel_write_later(channel); /* which settles it */
         taken += (size_t)n;
         channel->stats.bytes_in += (size_t)n;
         *(input->large ? &input->large_filled : &input->end) += (size_t)n;

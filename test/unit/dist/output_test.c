@@ -34,7 +34,7 @@ static ssize_t sink_write(struct transport *transport, const struct iovec *parts
     return taken;
 }
 
-static const struct transport_ops sink_ops = {"sink", NULL, sink_write, NULL};
+static const struct transport_ops sink_ops = {.name = "sink", .write = sink_write};
 
 struct fixture {
     struct output output;
