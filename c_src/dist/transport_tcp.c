@@ -47,8 +47,9 @@ static ssize_t tcp_read(struct transport *transport, void *bytes, size_t size) {
 }
 
 static ssize_t tcp_write(struct transport *transport, const struct iovec *parts, int count) {
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     struct msghdr message = {.msg_iov = (struct iovec *)(void *)parts, .msg_iovlen = (size_t)count};
-    ssize_t n = sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = count == 1 ? send(transport->fd, parts->iov_base, parts->iov_len, flags) : sendmsg(transport->fd, &message, flags);
     if (!transport->answered && transport->small) {
         transport->answered = true;
         if (transport->talks < TALK_READS)
