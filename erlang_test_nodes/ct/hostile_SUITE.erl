@@ -277,11 +277,14 @@ largest_frame(_) ->
     Ask = ask(self_pid(Name), <<16#fffffff0:32>>),
     ?ON(P, before = given:call(N, {echo, before})),
     Before = resident(OsPid),
+    Us = self(),
     {Sender, Ref} = spawn_monitor(fun() ->
         receive go -> ok end,
         ok = gen_tcp:send(S, [<<16#ffffffff:32>>, Ask]),
         sent(S, 16#ffffffff - iolist_size(Ask), binary:copy(<<0>>, 1000000)),
-        ok = fakenode:send(S, fakenode:frame({6, self_pid(Name), '', subject}, {'$gen_cast', behind}))
+        ok = fakenode:send(S, fakenode:frame({6, self_pid(Name), '', subject}, {'$gen_cast', behind})),
+        %% Closed with the answer in it unread, the socket would be reset, and what is on its way be lost.
+        ok = gen_tcp:controlling_process(S, Us)
     end),
     ok = gen_tcp:controlling_process(S, Sender),
     Sender ! go,
