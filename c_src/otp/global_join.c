@@ -148,6 +148,12 @@ void session_join(struct global_member *m, struct other *other) {
     changes_run(m, ops, other->his_ext, other->requester);
     member_tell_syncers(m, other->name);
     each_known(m, his_known, cancel_known);
+    /* It named itself among those whom it knows, and its session went with theirs. */
+    if (!other->requester.size) {
+        term_drop(&his_known);
+        term_drop(&ops);
+        return;
+    }
     other->his_known = his_known;
     /* The locker sends new_nodes, so that it arrives before its del_lock. */
     struct news *news = make_news(m, other, ops);
